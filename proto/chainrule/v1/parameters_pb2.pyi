@@ -1,0 +1,187 @@
+from chainrule.v1 import job_spec_pb2 as _job_spec_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Outcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    OUTCOME_UNSPECIFIED: _ClassVar[Outcome]
+    OUTCOME_APPLIED: _ClassVar[Outcome]
+    OUTCOME_DUPLICATE: _ClassVar[Outcome]
+    OUTCOME_STALE: _ClassVar[Outcome]
+    OUTCOME_FENCED: _ClassVar[Outcome]
+    OUTCOME_NONFINITE: _ClassVar[Outcome]
+    OUTCOME_DIVERGED: _ClassVar[Outcome]
+OUTCOME_UNSPECIFIED: Outcome
+OUTCOME_APPLIED: Outcome
+OUTCOME_DUPLICATE: Outcome
+OUTCOME_STALE: Outcome
+OUTCOME_FENCED: Outcome
+OUTCOME_NONFINITE: Outcome
+OUTCOME_DIVERGED: Outcome
+
+class Machine(_message.Message):
+    __slots__ = ("host", "cpu", "numpy", "blas")
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    CPU_FIELD_NUMBER: _ClassVar[int]
+    NUMPY_FIELD_NUMBER: _ClassVar[int]
+    BLAS_FIELD_NUMBER: _ClassVar[int]
+    host: str
+    cpu: str
+    numpy: str
+    blas: str
+    def __init__(self, host: _Optional[str] = ..., cpu: _Optional[str] = ..., numpy: _Optional[str] = ..., blas: _Optional[str] = ...) -> None: ...
+
+class JoinRequest(_message.Message):
+    __slots__ = ("job_id", "worker", "machine")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    WORKER_FIELD_NUMBER: _ClassVar[int]
+    MACHINE_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    worker: str
+    machine: Machine
+    def __init__(self, job_id: _Optional[str] = ..., worker: _Optional[str] = ..., machine: _Optional[_Union[Machine, _Mapping]] = ...) -> None: ...
+
+class JoinResponse(_message.Message):
+    __slots__ = ("generation", "incarnation", "heartbeat_seconds", "spec", "layer_sizes", "steps_per_epoch")
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    INCARNATION_FIELD_NUMBER: _ClassVar[int]
+    HEARTBEAT_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    SPEC_FIELD_NUMBER: _ClassVar[int]
+    LAYER_SIZES_FIELD_NUMBER: _ClassVar[int]
+    STEPS_PER_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    generation: int
+    incarnation: int
+    heartbeat_seconds: float
+    spec: _job_spec_pb2.JobSpec
+    layer_sizes: _containers.RepeatedScalarFieldContainer[int]
+    steps_per_epoch: int
+    def __init__(self, generation: _Optional[int] = ..., incarnation: _Optional[int] = ..., heartbeat_seconds: _Optional[float] = ..., spec: _Optional[_Union[_job_spec_pb2.JobSpec, _Mapping]] = ..., layer_sizes: _Optional[_Iterable[int]] = ..., steps_per_epoch: _Optional[int] = ...) -> None: ...
+
+class HeartbeatRequest(_message.Message):
+    __slots__ = ("generation", "incarnation")
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    INCARNATION_FIELD_NUMBER: _ClassVar[int]
+    generation: int
+    incarnation: int
+    def __init__(self, generation: _Optional[int] = ..., incarnation: _Optional[int] = ...) -> None: ...
+
+class HeartbeatResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Node(_message.Message):
+    __slots__ = ("lo", "hi")
+    LO_FIELD_NUMBER: _ClassVar[int]
+    HI_FIELD_NUMBER: _ClassVar[int]
+    lo: int
+    hi: int
+    def __init__(self, lo: _Optional[int] = ..., hi: _Optional[int] = ...) -> None: ...
+
+class Work(_message.Message):
+    __slots__ = ("version", "nodes", "train", "evaluate")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    NODES_FIELD_NUMBER: _ClassVar[int]
+    TRAIN_FIELD_NUMBER: _ClassVar[int]
+    EVALUATE_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    nodes: _containers.RepeatedCompositeFieldContainer[Node]
+    train: bool
+    evaluate: bool
+    def __init__(self, version: _Optional[int] = ..., nodes: _Optional[_Iterable[_Union[Node, _Mapping]]] = ..., train: bool = ..., evaluate: bool = ...) -> None: ...
+
+class WeightsChunk(_message.Message):
+    __slots__ = ("version", "offset", "data")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    offset: int
+    data: bytes
+    def __init__(self, version: _Optional[int] = ..., offset: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class Partial(_message.Message):
+    __slots__ = ("version", "node", "gradient_bytes", "training", "validation")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    GRADIENT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    TRAINING_FIELD_NUMBER: _ClassVar[int]
+    VALIDATION_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    node: Node
+    gradient_bytes: int
+    training: Sums
+    validation: Sums
+    def __init__(self, version: _Optional[int] = ..., node: _Optional[_Union[Node, _Mapping]] = ..., gradient_bytes: _Optional[int] = ..., training: _Optional[_Union[Sums, _Mapping]] = ..., validation: _Optional[_Union[Sums, _Mapping]] = ...) -> None: ...
+
+class Sums(_message.Message):
+    __slots__ = ("loss", "weight", "right")
+    LOSS_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    RIGHT_FIELD_NUMBER: _ClassVar[int]
+    loss: float
+    weight: float
+    right: float
+    def __init__(self, loss: _Optional[float] = ..., weight: _Optional[float] = ..., right: _Optional[float] = ...) -> None: ...
+
+class GradientChunk(_message.Message):
+    __slots__ = ("offset", "data")
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    offset: int
+    data: bytes
+    def __init__(self, offset: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class Hello(_message.Message):
+    __slots__ = ("generation", "incarnation")
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    INCARNATION_FIELD_NUMBER: _ClassVar[int]
+    generation: int
+    incarnation: int
+    def __init__(self, generation: _Optional[int] = ..., incarnation: _Optional[int] = ...) -> None: ...
+
+class WorkerMessage(_message.Message):
+    __slots__ = ("hello", "partial", "chunk")
+    HELLO_FIELD_NUMBER: _ClassVar[int]
+    PARTIAL_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    hello: Hello
+    partial: Partial
+    chunk: GradientChunk
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., partial: _Optional[_Union[Partial, _Mapping]] = ..., chunk: _Optional[_Union[GradientChunk, _Mapping]] = ...) -> None: ...
+
+class PushResult(_message.Message):
+    __slots__ = ("version", "node", "outcome")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    node: Node
+    outcome: Outcome
+    def __init__(self, version: _Optional[int] = ..., node: _Optional[_Union[Node, _Mapping]] = ..., outcome: _Optional[_Union[Outcome, str]] = ...) -> None: ...
+
+class Stop(_message.Message):
+    __slots__ = ("reason",)
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    def __init__(self, reason: _Optional[str] = ...) -> None: ...
+
+class ServerMessage(_message.Message):
+    __slots__ = ("weights", "work", "result", "stop")
+    WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    WORK_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    STOP_FIELD_NUMBER: _ClassVar[int]
+    weights: WeightsChunk
+    work: Work
+    result: PushResult
+    stop: Stop
+    def __init__(self, weights: _Optional[_Union[WeightsChunk, _Mapping]] = ..., work: _Optional[_Union[Work, _Mapping]] = ..., result: _Optional[_Union[PushResult, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ...) -> None: ...
+
+class PullRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...

@@ -1,0 +1,54 @@
+"""What is known of a job: the words that client, service and wire share."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class JobState(StrEnum):
+    """Where a job is. chainrule.server.jobs says which moves are legal."""
+
+    QUEUED = "QUEUED"
+    STARTING = "STARTING"
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def final(self) -> bool:
+        """Whether the job has ended."""
+        return self in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job at one moment. `steps` is 0 until the data has been read; `metrics` is by split, then by metric."""
+
+    id: str
+    name: str
+    state: JobState
+    created: datetime
+    reason: str = ""
+    version: int = 0
+    steps: int = 0
+    epoch: int = 0
+    workers: int = 0
+    metrics: dict[str, dict[str, float]] = field(default_factory=dict)
+    weights_sha256: str | None = None
+    started: datetime | None = None
+    finished: datetime | None = None
+    samples_per_second: float = 0.0
+    events: int = 0
+
+
+@dataclass(frozen=True)
+class JobEvent:
+    """Event `number` (1, 2, ...) of a job, with the job as it was then."""
+
+    number: int
+    time: datetime
+    kind: str
+    message: str
+    job: Job

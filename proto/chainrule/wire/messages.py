@@ -1,0 +1,102 @@
+"""Dataclasses <-> messages."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from chainrule.v1 import job_spec_pb2, training_pb2
+from chainrule.wire.job import Job, JobEvent, JobState
+from chainrule.wire.spec import JobSpec
+from chainrule.wire.validation import parse_spec
+from google.protobuf.json_format import ParseDict
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+
+def spec_to_message(spec: JobSpec) -> job_spec_pb2.JobSpec:
+    """Return the message of a job."""
+    return ParseDict(spec.document(), job_spec_pb2.JobSpec())
+
+
+def spec_from_message(message: job_spec_pb2.JobSpec) -> JobSpec:
+    """Return the job of a message. Raises InvalidJob."""
+    return parse_spec(_document(message))
+
+
+def job_to_message(job: Job) -> training_pb2.Job:
+    """Return the message of a job's status."""
+    return training_pb2.Job(
+        id=job.id,
+        name=job.name,
+        state=f"JOB_STATE_{job.state}",
+        reason=job.reason,
+        version=job.version,
+        steps=job.steps,
+        epoch=job.epoch,
+        workers=job.workers,
+        metrics={split: training_pb2.Metrics(values=values) for split, values in job.metrics.items()},
+        weights_sha256=job.weights_sha256,
+        created=_timestamp(job.created),
+        started=_timestamp(job.started),
+        finished=_timestamp(job.finished),
+        samples_per_second=job.samples_per_second,
+        events=job.events,
+    )
+
+
+def job_from_message(message: training_pb2.Job) -> Job:
+    """Return the job's status of a message."""
+    return Job(
+        id=message.id,
+        name=message.name,
+        state=JobState(training_pb2.JobState.Name(message.state).removeprefix("JOB_STATE_")),
+        reason=message.reason,
+        version=message.version,
+        steps=message.steps,
+        epoch=message.epoch,
+        workers=message.workers,
+        metrics={split: dict(metrics.values) for split, metrics in message.metrics.items()},
+        weights_sha256=message.weights_sha256 if message.HasField("weights_sha256") else None,
+        created=message.created.ToDatetime(UTC),
+        started=message.started.ToDatetime(UTC) if message.HasField("started") else None,
+        finished=message.finished.ToDatetime(UTC) if message.HasField("finished") else None,
+        samples_per_second=message.samples_per_second,
+        events=message.events,
+    )
+
+
+def event_to_message(event: JobEvent) -> training_pb2.JobEvent:
+    """Return the message of a job's event."""
+    return training_pb2.JobEvent(
+        number=event.number,
+        time=_timestamp(event.time),
+        kind=event.kind,
+        message=event.message,
+        job=job_to_message(event.job),
+    )
+
+
+def event_from_message(message: training_pb2.JobEvent) -> JobEvent:
+    """Return the job's event of a message."""
+    job = job_from_message(message.job)
+    return JobEvent(message.number, message.time.ToDatetime(UTC), message.kind, message.message, job)
+
+
+def _timestamp(moment: datetime | None) -> Timestamp | None:
+    if moment is None:
+        return None
+    timestamp = Timestamp()
+    timestamp.FromDatetime(moment)
+    return timestamp
+
+
+def _document(message: Message) -> dict[str, Any]:
+    """Return the fields that are set, as plain data. (json_format would turn 64-bit numbers into text.)"""
+    return {field.name: _plain(value) for field, value in message.ListFields()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Message):
+        return _document(value)
+    if isinstance(value, int | float | str):
+        return value
+    return [_plain(item) for item in value]

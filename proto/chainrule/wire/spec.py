@@ -1,0 +1,131 @@
+"""A job as data: frozen dataclasses, checked when they are made from a document (TOML, JSON or a message)."""
+
+import dataclasses
+from typing import Annotated, Any
+
+from annotated_types import Ge, Gt, Le, Lt, MinLen
+from chainrule.nn import ACTIVATIONS, LOSSES, OPTIMIZERS
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+from pydantic.dataclasses import dataclass
+
+SCALINGS = ("standardize", "none")
+
+
+def _one_of(*names: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if value not in names:
+            raise ValueError(f"must be one of {', '.join(names)}")
+        return value
+
+    return AfterValidator(check)
+
+
+_strict = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Count = Annotated[int, Ge(1), Le(2**31 - 1)]
+Positive = Annotated[float, Gt(0)]
+Fraction = Annotated[float, Ge(0), Lt(1)]
+
+
+@dataclass(frozen=True, config=_strict)
+class DataSpec:
+    """Where the rows are, which column is to be predicted, and how inputs are scaled."""
+
+    train: Annotated[str, StringConstraints(min_length=1)]
+    label: Annotated[str, StringConstraints(min_length=1)]
+    validation_fraction: Fraction = 0.2
+    scaling: Annotated[str, _one_of(*SCALINGS)] = "standardize"
+
+
+@dataclass(frozen=True, config=_strict)
+class LayerSpec:
+    """Layer L: its number of neurons n^L and its activation."""
+
+    units: Count | None = None
+    activation: Annotated[str, _one_of(*ACTIVATIONS)] | None = None
+
+
+@dataclass(frozen=True, config=_strict)
+class NetworkSpec:
+    """The layers 1..N and the loss."""
+
+    layers: Annotated[tuple[LayerSpec, ...], MinLen(1)]
+    loss: Annotated[str, _one_of(*LOSSES)] = "cross_entropy"
+
+    @property
+    def activations(self) -> tuple[str, ...]:
+        """The activation of each layer; by default relu, and at the end softmax for classes, identity for numbers."""
+        last = "softmax" if LOSSES[self.loss].classes else "identity"
+        defaults = ["relu"] * (len(self.layers) - 1) + [last]
+        return tuple(layer.activation or default for layer, default in zip(self.layers, defaults, strict=True))
+
+
+@dataclass(frozen=True, config=_strict)
+class OptimizerSpec:
+    """The optimizer and its hyperparameters; what is None takes the default of chainrule.nn.optimizers."""
+
+    name: Annotated[str, _one_of(*OPTIMIZERS)] = "sgd"
+    learning_rate: Positive | None = None
+    momentum: Fraction | None = None
+    beta1: Fraction | None = None
+    beta2: Fraction | None = None
+    epsilon: Positive | None = None
+
+    @property
+    def hyperparameters(self) -> dict[str, float]:
+        """The hyperparameters that the job gives."""
+        return {k: v for k, v in dataclasses.asdict(self).items() if k != "name" and v is not None}
+
+
+@dataclass(frozen=True, config=_strict)
+class TrainingSpec:
+    """How long and in which portions. `batch_size` is over all shards; shards None means as many as max_workers."""
+
+    epochs: Count = 20
+    batch_size: Count = 128
+    shards: Annotated[int, Ge(1), Le(65536)] | None = None
+    seed: Annotated[int, Ge(0), Le(2**63 - 1)] = 0
+    checkpoint_seconds: Positive = 30.0
+
+
+@dataclass(frozen=True, config=_strict)
+class ClusterSpec:
+    """How many workers; each takes one CPU."""
+
+    min_workers: Count = 1
+    max_workers: Count = 1
+
+
+@dataclass(frozen=True, config=_strict)
+class JobSpec:
+    """One training run. Make one with `parse_spec`, which also checks what fields say of each other."""
+
+    data: DataSpec
+    network: NetworkSpec
+    name: Text = "job"
+    optimizer: OptimizerSpec = Field(default_factory=OptimizerSpec)
+    training: TrainingSpec = Field(default_factory=TrainingSpec)
+    cluster: ClusterSpec = Field(default_factory=ClusterSpec)
+
+    @property
+    def shards(self) -> int:
+        """S, the number of data shards."""
+        return self.training.shards or self.cluster.max_workers
+
+    @property
+    def rows_per_shard(self) -> int:
+        """The rows that a shard contributes to a step."""
+        return self.training.batch_size // self.shards
+
+    def document(self) -> dict[str, Any]:
+        """Return the job as plain data without the fields that are None: `parse_spec` gives the job back."""
+        document: dict[str, Any] = _without_none(dataclasses.asdict(self))
+        return document
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_none(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list | tuple):
+        return [_without_none(v) for v in value]
+    return value

@@ -1,0 +1,32 @@
+"""The mathematics: parameters, activations, losses, networks, optimizers. Knows NumPy and nothing else."""
+
+from chainrule.nn.activations import ACTIVATIONS, Activation
+from chainrule.nn.arrays import Array, aligned_empty
+from chainrule.nn.initializers import initialize
+from chainrule.nn.losses import LOSSES, Loss
+from chainrule.nn.network import Backpropagation, Network, predict
+from chainrule.nn.optimizers import OPTIMIZERS, SGD, Adam, Momentum, Optimizer
+from chainrule.nn.parameters import Parameters, parameter_count
+from chainrule.nn.randomness import Purpose, generator
+
+__all__ = [
+    "ACTIVATIONS",
+    "LOSSES",
+    "OPTIMIZERS",
+    "SGD",
+    "Activation",
+    "Adam",
+    "Array",
+    "Backpropagation",
+    "Loss",
+    "Momentum",
+    "Network",
+    "Optimizer",
+    "Parameters",
+    "Purpose",
+    "aligned_empty",
+    "generator",
+    "initialize",
+    "parameter_count",
+    "predict",
+]

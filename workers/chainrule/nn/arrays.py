@@ -1,0 +1,21 @@
+"""The array types of the mathematics, and memory that suits the processor's vectors."""
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+Array: TypeAlias = NDArray[np.floating[Any]]
+"""A float32 array in training, a float64 array in proofs. Rows are examples."""
+
+ALIGNMENT = 64
+"""Bytes: one cache line, and one AVX-512 register."""
+
+
+def aligned_empty(shape: int | tuple[int, ...], dtype: DTypeLike = np.float32) -> Array:
+    """Return an uninitialised, C-contiguous array whose first byte lies on a 64-byte boundary."""
+    dtype = np.dtype(dtype)
+    size = int(np.prod(shape)) * dtype.itemsize
+    block = np.empty(size + ALIGNMENT, dtype=np.uint8)
+    start = -block.ctypes.data % ALIGNMENT
+    return block[start : start + size].view(dtype).reshape(shape)

@@ -1,0 +1,18 @@
+"""Random numbers that depend on what they are for, never on who draws them or in which order."""
+
+from enum import IntEnum
+
+import numpy as np
+
+
+class Purpose(IntEnum):
+    """What a random number is for. The values are part of every job's bits: never renumber them."""
+
+    INITIAL_WEIGHTS = 1
+    DEAL_ROWS = 2
+    ORDER_OF_ROWS = 3
+
+
+def generator(seed: int, purpose: Purpose, *counters: int) -> np.random.Generator:
+    """Return the counter-based generator (Philox) that belongs to (seed, purpose, counters), e.g. (epoch, shard)."""
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, purpose, *counters))))
