@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+
 from chainrule.nn import Array, aligned_empty
 from chainrule.wire.errors import ShapeMismatch
 

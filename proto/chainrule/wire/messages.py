@@ -3,13 +3,14 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from google.protobuf.json_format import ParseDict
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from chainrule.v1 import job_spec_pb2, training_pb2
 from chainrule.wire.job import Job, JobEvent, JobState
 from chainrule.wire.spec import JobSpec
 from chainrule.wire.validation import parse_spec
-from google.protobuf.json_format import ParseDict
-from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 
 
 def spec_to_message(spec: JobSpec) -> job_spec_pb2.JobSpec:

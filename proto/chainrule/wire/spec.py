@@ -4,9 +4,10 @@ import dataclasses
 from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
-from chainrule.nn import ACTIVATIONS, LOSSES, OPTIMIZERS
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 from pydantic.dataclasses import dataclass
+
+from chainrule.nn import ACTIVATIONS, LOSSES, OPTIMIZERS
 
 SCALINGS = ("standardize", "none")
 

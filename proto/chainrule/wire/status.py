@@ -1,11 +1,12 @@
 """Errors <-> gRPC status, each way once. Violations travel as google.rpc.BadRequest, which other clients read too."""
 
 import grpc
-from chainrule.wire import errors
-from chainrule.wire.errors import ChainruleError, InvalidJob, Violation
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
+
+from chainrule.wire import errors
+from chainrule.wire.errors import ChainruleError, InvalidJob, Violation
 
 STATUS: dict[type[ChainruleError], grpc.StatusCode] = {
     errors.InvalidJob: grpc.StatusCode.INVALID_ARGUMENT,

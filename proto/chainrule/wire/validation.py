@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
 from chainrule.nn import OPTIMIZERS
 from chainrule.wire import spec
 from chainrule.wire.errors import InvalidJob, Violation
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
 
 _adapter: TypeAdapter[spec.JobSpec] = TypeAdapter(spec.JobSpec)
 _FIELDS = {

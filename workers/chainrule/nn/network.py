@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+
 from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.arrays import Array, aligned_empty
 from chainrule.nn.losses import LOSSES, softmax_cross_entropy

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from chainrule.nn.arrays import Array, aligned_empty
 from numpy.typing import DTypeLike
+
+from chainrule.nn.arrays import Array, aligned_empty
 
 
 def parameter_count(sizes: Sequence[int]) -> int:

@@ -1,0 +1,114 @@
+"""A job's data file -> its data shards, and what the rest of the system must know of them."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+
+from chainrule.data.scaling import Scaling
+from chainrule.data.shards import Shard, split_rows, steps_per_epoch
+from chainrule.data.tables import numbers, read_csv
+from chainrule.nn import LOSSES, Network
+from chainrule.wire.errors import InvalidData, InvalidJob, Violation
+from chainrule.wire.spec import JobSpec
+
+
+@dataclass(frozen=True)
+class DatasetSummary:
+    """What is known once the data has been read: columns of inputs, classes (none for regression), rows, scaling, hash."""
+
+    columns: tuple[str, ...]
+    classes: tuple[str, ...]
+    outputs: int
+    rows_of_shards: tuple[int, ...]
+    validation_rows: int
+    scaling: Scaling
+    sha256: str
+
+    def network(self, spec: JobSpec) -> Network:
+        """Return the job's network with the sizes n^0 and n^N that the data gives."""
+        hidden = [layer.units or 0 for layer in spec.network.layers[:-1]]
+        return Network((len(self.columns), *hidden, self.outputs), spec.network.activations, spec.network.loss)
+
+    def steps_per_epoch(self, spec: JobSpec) -> int:
+        """Return the number of steps of one epoch."""
+        return steps_per_epoch(self.rows_of_shards, spec.rows_per_shard)
+
+    def steps(self, spec: JobSpec) -> int:
+        """Return the number of steps of the whole job, its last version."""
+        return spec.training.epochs * self.steps_per_epoch(spec)
+
+    def document(self) -> dict[str, Any]:
+        """Return the summary as plain data for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> "DatasetSummary":
+        """Return the summary of a document."""
+        return TypeAdapter(cls).validate_python(document)
+
+
+def load_dataset(spec: JobSpec) -> tuple[DatasetSummary, list[Shard]]:
+    """Read, check, scale and deal the job's rows. Raises InvalidData, or InvalidJob where the job does not fit them."""
+    source, label = spec.data.train, spec.data.label
+    table, sha256 = read_csv(source)
+    if label not in table.column_names:
+        raise InvalidData(f"{source} has no column {label!r}, the label; it has {_some(table.column_names)}")
+    columns = tuple(name for name in table.column_names if name != label)
+    if not columns:
+        raise InvalidData(f"{source} has no column beside the label {label!r}")
+    classes, Y = _targets(table.column(label), spec)
+    raw = numbers(table, columns, source)
+    training, validation = split_rows(len(raw), spec.data.validation_fraction, spec.shards, spec.training.seed)
+    _check_fit(spec, sum(map(len, training)), len(classes) or 1)
+    scaling = Scaling.fit(spec.data.scaling, raw[np.sort(np.concatenate(training))])
+    X = scaling.apply(raw)
+    shards = [Shard(X[own], Y[own], X[held], Y[held]) for own, held in zip(training, validation, strict=True)]
+    rows = tuple(len(own) for own in training)
+    held_out = sum(map(len, validation))
+    return DatasetSummary(columns, classes, len(classes) or 1, rows, held_out, scaling, sha256), shards
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+
+
+def _targets(label: pa.ChunkedArray, spec: JobSpec) -> tuple[tuple[str, ...], NDArray[Any]]:
+    """Return (classes, class index of each row) for a loss over classes, else ((), numbers (rows, 1))."""
+    source, name = spec.data.train, spec.data.label
+    if not LOSSES[spec.network.loss].classes:
+        return (), numbers(pa.table({name: label}), [name], source).astype(np.float32)
+    if label.null_count:
+        row = pc.index(pc.is_null(label), pa.scalar(True)).as_py()
+        raise InvalidData(f"{source}: row {row + 1} has no label in column {name!r}")
+    if pa.types.is_floating(label.type) and not pc.all(pc.equal(label, pc.floor(label))).as_py():
+        raise InvalidData(
+            f"{source}: the label {name!r} holds fractions, not classes; to predict a number use loss mse"
+        )
+    values, indices = np.unique(label.to_numpy(), return_inverse=True)
+    if len(values) < 2:
+        raise InvalidData(
+            f"{source}: the label {name!r} has one class only ({values[0]}), so there is nothing to learn"
+        )
+    return tuple(str(value) for value in values), indices.astype(np.int32)
+
+
+def _check_fit(spec: JobSpec, rows: int, outputs: int) -> None:
+    """Raise InvalidJob where the job's numbers do not fit the data's."""
+    violations = []
+    if spec.training.batch_size > rows:
+        nearest = rows // spec.shards * spec.shards
+        hint = f": the largest that fits is {nearest}" if nearest else f" and fewer than {spec.shards} shards"
+        problem = f"is {spec.training.batch_size}, more than the {rows} training rows{hint}"
+        violations.append(Violation("training.batch_size", problem))
+    last = len(spec.network.layers) - 1
+    units = spec.network.layers[last].units
+    if units not in (None, outputs):
+        problem = f"is {units}, but the label {spec.data.label!r} needs {outputs}; leave it out to follow the data"
+        violations.append(Violation(f"network.layers[{last}].units", problem))
+    if violations:
+        raise InvalidJob(violations)

@@ -1,0 +1,53 @@
+"""A trained model as a file: W, B, and all that is needed to predict raw rows (safetensors)."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from chainrule.data.dataset import DatasetSummary
+from chainrule.data.tables import numbers
+from chainrule.nn import Array, Parameters, predict
+from chainrule.wire.spec import JobSpec
+from chainrule.wire.validation import parse_spec
+
+
+@dataclass(frozen=True)
+class Model:
+    """The parameters of a version, with the job and the summary of the data that they came from."""
+
+    spec: JobSpec
+    summary: DatasetSummary
+    parameters: Parameters
+    version: int
+
+    def save(self, path: Path) -> None:
+        """Write W1, B1, W2, B2, ... as tensors and the rest as metadata."""
+        metadata = {
+            "format": "chainrule.model.1",
+            "version": str(self.version),
+            "spec": json.dumps(self.spec.document()),
+            "data": json.dumps(self.summary.document()),
+        }
+        save_file({name: np.ascontiguousarray(array) for name, array in self.parameters.named()}, path, metadata)
+
+    @classmethod
+    def load(cls, path: Path) -> "Model":
+        """Read a file that `save` has written."""
+        with safe_open(path, "numpy") as file:
+            metadata = file.metadata()
+            spec = parse_spec(json.loads(metadata["spec"]))
+            summary = DatasetSummary.from_document(json.loads(metadata["data"]))
+            parameters = Parameters.empty(summary.network(spec).sizes)
+            for name, array in parameters.named():
+                array[...] = file.get_tensor(name)
+        return cls(spec, summary, parameters, int(metadata["version"]))
+
+    def predict(self, table: pa.Table, source: str = "the rows") -> Array:
+        """Return A^N (rows, n^N); the input columns are found by name, others are ignored. Raises InvalidData."""
+        X = self.summary.scaling.apply(numbers(table, self.summary.columns, source))
+        return predict(self.summary.network(self.spec), self.parameters, X)

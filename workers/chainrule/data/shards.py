@@ -1,0 +1,52 @@
+"""Data shards: who owns which row, and in which order a shard visits its rows."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule.nn import Array, Purpose, generator
+
+Rows = NDArray[np.int64]
+"""Indices of rows."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The rows of one shard, and its part of the validation rows, which may be none.
+
+    Inputs X are (rows, n^0) float32; targets Y are class indices (rows,) int32, or numbers (rows, n^N) float32.
+    """
+
+    X: Array
+    Y: NDArray[Any]
+    validation_X: Array
+    validation_Y: NDArray[Any]
+
+
+def split_rows(rows: int, validation_fraction: float, shards: int, seed: int) -> tuple[list[Rows], list[Rows]]:
+    """Deal rows 0..rows-1 by a permutation: (training rows of each shard, validation rows of each shard)."""
+    order = generator(seed, Purpose.DEAL_ROWS).permutation(rows)
+    validation = round(rows * validation_fraction)
+    return np.array_split(order[validation:], shards), np.array_split(order[:validation], shards)
+
+
+def steps_per_epoch(rows_of_shards: tuple[int, ...], rows_per_shard: int) -> int:
+    """Return the steps after which every shard has visited all its rows."""
+    return -(-max(rows_of_shards) // rows_per_shard)
+
+
+class RowOrder:
+    """The order in which one shard visits its rows; it depends on (seed, epoch, shard) alone."""
+
+    def __init__(self, seed: int, shard: int, rows: int, rows_per_step: int) -> None:
+        self._seed, self._shard, self._rows, self._rows_per_step = seed, shard, rows, rows_per_step
+        self._epoch, self._order = -1, np.empty(0, dtype=np.int64)
+
+    def rows(self, epoch: int, step: int) -> Rows:
+        """Return the rows that the shard contributes to a step of an epoch; fewer, or none, in the last one."""
+        if epoch != self._epoch:
+            self._order = generator(self._seed, Purpose.ORDER_OF_ROWS, epoch, self._shard).permutation(self._rows)
+            self._epoch = epoch
+        return self._order[step * self._rows_per_step : (step + 1) * self._rows_per_step]

@@ -1,0 +1,79 @@
+"""Files -> Arrow tables -> matrices of finite numbers, with errors that name file, row and column."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pyarrow import csv, fs
+
+from chainrule.wire.errors import InvalidData
+
+
+def read_csv(source: str) -> tuple[pa.Table, str]:
+    """Return the table of a CSV file with a header line, and the SHA-256 of its bytes. Raises InvalidData."""
+    content = _read(source)
+    try:
+        table = csv.read_csv(pa.py_buffer(content))
+    except pa.ArrowInvalid as error:
+        raise InvalidData(f"{source} is not a CSV file with a header line: {_sentence(error)}") from None
+    duplicates = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
+    if duplicates:
+        raise InvalidData(f"{source} has more than one column named {duplicates[0]!r}")
+    if table.num_rows == 0:
+        raise InvalidData(f"{source} has no rows")
+    return table, hashlib.sha256(content).hexdigest()
+
+
+def _read(source: str) -> bytes:
+    try:
+        filesystem, path = fs.FileSystem.from_uri(source) if "://" in source else (fs.LocalFileSystem(), source)
+        with filesystem.open_input_stream(path) as stream:
+            content: bytes = stream.read()
+            return content
+    except (OSError, pa.ArrowInvalid) as error:
+        raise InvalidData(f"cannot read {source}: {_sentence(error)}") from None
+
+
+def _sentence(error: Exception) -> str:
+    """Return the first line of Arrow's words, or the system's where Arrow quotes it."""
+    return re.sub(r".*Detail: \[errno \d+\] ", "", str(error).splitlines()[0]).rstrip(".")
+
+
+def numbers(table: pa.Table, columns: Sequence[str], source: str) -> NDArray[np.float64]:
+    """Return the columns as a matrix (rows, columns) of numbers that float32 can hold. Raises InvalidData."""
+    missing = [column for column in columns if column not in table.column_names]
+    if missing:
+        raise InvalidData(f"{source} has no column {missing[0]!r}")
+    matrix = np.empty((table.num_rows, len(columns)), dtype=np.float64)
+    for i, column in enumerate(columns):
+        matrix[:, i] = _column(table.column(column), column, source)
+    return matrix
+
+
+def _column(values: pa.ChunkedArray, name: str, source: str) -> NDArray[np.float64]:
+    if not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type) or pa.types.is_boolean(values.type)):
+        _refuse_first_text(values, name, source)
+    if values.null_count:
+        row = pc.index(pc.is_null(values), pa.scalar(True)).as_py()
+        raise InvalidData(f"{source}: row {row + 1}, column {name!r} has no number (empty, NA or NaN)")
+    column: NDArray[np.float64] = values.cast(pa.float64(), safe=False).to_numpy()
+    wrong = np.flatnonzero(~(np.abs(column) <= np.finfo(np.float32).max))
+    if len(wrong):
+        raise InvalidData(
+            f"{source}: row {wrong[0] + 1}, column {name!r} is {column[wrong[0]]}, which is not a finite float32 number"
+        )
+    return column
+
+
+def _refuse_first_text(values: pa.ChunkedArray, name: str, source: str) -> None:
+    """Raise InvalidData with the first value that is no number."""
+    for row, value in enumerate(values, start=1):
+        try:
+            float(str(value.as_py()))
+        except ValueError:
+            raise InvalidData(f"{source}: row {row}, column {name!r} is {value.as_py()!r}, not a number") from None
+    raise InvalidData(f"{source}: column {name!r} holds {values.type}, not numbers")
