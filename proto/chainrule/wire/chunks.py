@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from chainrule.nn import Array, aligned_empty
+from chainrule.nn import Array
 from chainrule.wire.errors import ShapeMismatch
 
 CHUNK_BYTES = 1 << 20
@@ -12,30 +12,26 @@ CHUNK_BYTES = 1 << 20
 
 
 def to_chunks(flat: Array) -> Iterator[tuple[int, bytes]]:
-    """Yield (offset in bytes, bytes) until the flat buffer is told."""
+    """Yield (offset in bytes, bytes) until the flat buffer is through."""
     raw = np.ascontiguousarray(flat, dtype="<f4").data.cast("B")
     for offset in range(0, len(raw), CHUNK_BYTES):
         yield offset, bytes(raw[offset : offset + CHUNK_BYTES])
 
 
 class Assembly:
-    """A flat float32 buffer that is being received. Raises ShapeMismatch for a chunk that is out of place."""
+    """Receives a flat float32 buffer chunk by chunk. Raises ShapeMismatch for a chunk that is out of place."""
 
-    def __init__(self, size: int) -> None:
-        self.flat = aligned_empty(size)
-        self._raw = self.flat.data.cast("B") if size else memoryview(b"")
+    def __init__(self, flat: Array) -> None:
+        self.flat = flat
+        self._raw = flat.data.cast("B") if flat.size else memoryview(b"")
         self._received = 0
 
-    def add(self, offset: int, data: bytes) -> None:
-        """Put the next chunk in its place; chunks come in order."""
+    def add(self, offset: int, data: bytes) -> bool:
+        """Put the next chunk, they come in order, in its place. Return whether the buffer is complete."""
         if offset != self._received or offset + len(data) > len(self._raw):
             raise ShapeMismatch(
                 f"a chunk of {len(data)} bytes at {offset}, expected at {self._received} of {len(self._raw)}"
             )
         self._raw[offset : offset + len(data)] = data
         self._received += len(data)
-
-    @property
-    def complete(self) -> bool:
-        """Whether every byte has come."""
         return self._received == len(self._raw)

@@ -6,6 +6,7 @@ ChainruleError
   JobNotRunning, JobNotFinished, Fenced            not in this state
   TooMuch                                          more than the machine has
   ServiceUnavailable, DeadlineExceeded             nobody answers
+  TrainingFailed                                   the numbers are not finite any more
   LaunchFailed                                     a process of the service, or Ray, does not start
 """
 
@@ -82,6 +83,10 @@ class ServiceUnavailable(ChainruleError):
 
 class DeadlineExceeded(ChainruleError):
     """The service did not answer in time."""
+
+
+class TrainingFailed(ChainruleError):
+    """Training cannot go on: the loss or a gradient is not finite."""
 
 
 class LaunchFailed(ChainruleError):

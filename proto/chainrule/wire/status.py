@@ -20,6 +20,7 @@ STATUS: dict[type[ChainruleError], grpc.StatusCode] = {
     errors.TooMuch: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.ServiceUnavailable: grpc.StatusCode.UNAVAILABLE,
     errors.DeadlineExceeded: grpc.StatusCode.DEADLINE_EXCEEDED,
+    errors.TrainingFailed: grpc.StatusCode.INTERNAL,
     errors.LaunchFailed: grpc.StatusCode.INTERNAL,
 }
 _BY_NAME = {kind.__name__: kind for kind in STATUS}

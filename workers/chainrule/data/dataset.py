@@ -19,7 +19,7 @@ from chainrule.wire.spec import JobSpec
 
 @dataclass(frozen=True)
 class DatasetSummary:
-    """What is known once the data has been read: columns of inputs, classes (none for regression), rows, scaling, hash."""
+    """What is known once the data has been read: inputs, classes (none for regression), rows, scaling, hash."""
 
     columns: tuple[str, ...]
     classes: tuple[str, ...]

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from chainrule.nn.network import Network
 from chainrule.nn.parameters import Parameters
 from chainrule.nn.randomness import Purpose, generator
@@ -16,7 +18,7 @@ def initialize(network: Network, seed: int) -> Parameters:
     parameters = Parameters.empty(network.sizes)
     for L, W in parameters.W.items():
         gain = math.sqrt(2) if network.activations[L - 1] == "relu" else 1.0
-        normal = generator(seed, Purpose.INITIAL_WEIGHTS, L).standard_normal(W.shape)
-        W[:] = normal * (gain / math.sqrt(W.shape[1]))
+        generator(seed, Purpose.INITIAL_WEIGHTS, L).standard_normal(dtype=np.float32, out=W)
+        W *= gain / math.sqrt(W.shape[1])
         parameters.B[L][:] = 0
     return parameters

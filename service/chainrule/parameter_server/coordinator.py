@@ -1,0 +1,198 @@
+"""The state machine under one lock: what the threads of the gRPC server, the leases and the reports share."""
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from chainrule.data.shard_tree import Node
+from chainrule.nn import Array
+from chainrule.parameter_server.plan import Outcome, Step, Work
+from chainrule.parameter_server.state import TrainingState
+from chainrule.wire.errors import Fenced, TrainingFailed
+from chainrule.wire.partials import Partial
+
+
+@dataclass(frozen=True)
+class Report:
+    """What has happened since the last report."""
+
+    version: int
+    workers: int
+    steps: tuple[tuple[Step, float], ...]  # with seconds
+    pushes: dict[str, int]
+    warnings: tuple[str, ...]
+    ended: bool
+
+
+@dataclass(frozen=True)
+class Result:
+    """The outcome of a worker's push."""
+
+    version: int
+    node: Node
+    outcome: Outcome
+
+
+@dataclass
+class _Unreported:
+    steps: list[tuple[Step, float]] = field(default_factory=list)
+    pushes: Counter[str] = field(default_factory=Counter)
+    warnings: list[str] = field(default_factory=list)
+    changed: bool = False
+
+
+class Coordinator:
+    """Serialises all access to a TrainingState and wakes whoever waits for a change of it."""
+
+    def __init__(self, state: TrainingState, clock: Callable[[], float] = time.monotonic) -> None:
+        self._state, self._clock = state, clock
+        self._changed = threading.Condition()
+        self._results: dict[int, deque[Result]] = {}
+        self._names: dict[int, str] = {}
+        self._weights = state.parameters.flat.copy()
+        self._failure: str | None = None
+        self._stopped = False
+        self._unreported = _Unreported()
+        self._step_began = clock()
+
+    @property
+    def generation(self) -> int:
+        """The number of this parameter server's start."""
+        return self._state.generation
+
+    def join(self, name: str) -> int:
+        """Admit a worker and return its incarnation."""
+        with self._changed:
+            incarnation = self._state.join(self._clock())
+            self._names[incarnation], self._results[incarnation] = name, deque()
+            self._notify()
+            return incarnation
+
+    def heartbeat(self, generation: int, incarnation: int) -> None:
+        """Renew a lease. Raises Fenced once it has ended."""
+        with self._changed:
+            if generation != self.generation:
+                raise Fenced(f"this is generation {self.generation} of the parameter server, not {generation}")
+            self._state.members.beat(incarnation, self._clock())
+
+    def leave(self, incarnation: int) -> None:
+        """Let a worker go whose stream has ended."""
+        with self._changed:
+            if incarnation in self._state.members:
+                self._state.leave(incarnation)
+            self._results.pop(incarnation, None)
+            self._notify()
+
+    def push(self, incarnation: int, generation: int, version: int, node: Node, partial: Partial) -> None:
+        """Judge a partial; the outcome goes into the worker's messages. Raises ShapeMismatch."""
+        with self._changed:
+            outcome, step = self._state.push(incarnation, generation, version, node, partial)
+            self._unreported.pushes[outcome] += 1
+            if incarnation in self._results:
+                self._results[incarnation].append(Result(version, node, outcome))
+            if outcome in (Outcome.NONFINITE, Outcome.DIVERGED):
+                self._refuse(outcome, version, node, self._names.get(incarnation, "?"))
+            if step is not None:
+                self._record(step)
+            self._notify()
+
+    def _record(self, step: Step) -> None:
+        if self._state.version > step.version:
+            self._weights = self._state.parameters.flat.copy()
+        now = self._clock()
+        self._unreported.steps.append((step, now - self._step_began))
+        self._step_began = now
+
+    def _refuse(self, outcome: Outcome, version: int, node: Node, worker: str) -> None:
+        if outcome is Outcome.DIVERGED:
+            self._warn(f"worker {worker} has computed other numbers for shards {node} at step {version} than before")
+        else:
+            self._failure = (
+                f"the loss or a gradient of shards {node} is not finite at step {version}: "
+                "a smaller optimizer.learning_rate may help"
+            )
+
+    def next_message(self, incarnation: int, connected: Callable[[], bool]) -> tuple[Work, Array] | Result | None:
+        """Wait for and return the worker's next message: work with the weights of its version, or a push's result.
+
+        None means stop: the job has ended, the lease has ended, or nobody listens any more.
+        """
+        with self._changed:
+            while connected() and incarnation in self._state.members and not self._ended:
+                if self._results[incarnation]:
+                    return self._results[incarnation].popleft()
+                work = self._state.take_work(incarnation)
+                if work is not None:
+                    return work, self._weights
+                self._changed.wait()
+        return None
+
+    def weights(self) -> tuple[int, Array]:
+        """Return the version and a copy of its flat buffer that nobody changes."""
+        with self._changed:
+            return self._state.version, self._weights
+
+    def snapshot(self) -> tuple[int, Array, dict[str, Array]]:
+        """Return a cut: the version, its flat buffer, and copies of the optimizer's slots."""
+        with self._changed:
+            return self._state.version, self._weights, {k: slot.copy() for k, slot in self._state.slots.items()}
+
+    def warn(self, message: str) -> None:
+        """Add a warning to the next report."""
+        with self._changed:
+            self._warn(message)
+
+    def _warn(self, message: str) -> None:
+        self._unreported.warnings.append(message)
+        self._notify()
+
+    def wake(self) -> None:
+        """Make every waiting thread look again."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """End the exchange with all workers before the job is complete."""
+        with self._changed:
+            self._stopped = True
+            self._notify()
+
+    def watch_leases(self) -> None:
+        """Let workers go when their leases end, until the job has ended."""
+        with self._changed:
+            while not self._ended:
+                for incarnation in self._state.expire(self._clock()):
+                    self._warn(f"worker {self._names[incarnation]} has been silent for too long; its shards go on")
+                end = self._state.members.next_end()
+                self._changed.wait(None if end is None else max(0.0, end - self._clock()))
+
+    def next_report(self) -> Report:
+        """Wait for and return what has happened since the last report; the last one has `ended`.
+
+        Raises TrainingFailed where the job cannot go on.
+        """
+        with self._changed:
+            while not (self._unreported.changed or self._ended):
+                self._changed.wait()
+            if self._failure is not None:
+                raise TrainingFailed(self._failure)
+            news, self._unreported = self._unreported, _Unreported()
+            state = self._state
+            return Report(
+                state.version,
+                len(state.members),
+                tuple(news.steps),
+                {str(outcome): count for outcome, count in news.pushes.items()},
+                tuple(news.warnings),
+                self._ended,
+            )
+
+    @property
+    def _ended(self) -> bool:
+        return self._state.complete or self._stopped or self._failure is not None
+
+    def _notify(self) -> None:
+        self._unreported.changed = True
+        self._changed.notify_all()

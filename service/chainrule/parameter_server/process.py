@@ -1,0 +1,174 @@
+"""The parameter server's process: one job, one gRPC port, told what to do by the service (chainrule.wire.control)."""
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import grpc
+import psutil
+
+from chainrule.data.dataset import DatasetSummary
+from chainrule.data.model import Model
+from chainrule.nn import OPTIMIZERS, Array, Network, Optimizer, Parameters, aligned_empty, initialize, parameter_count
+from chainrule.parameter_server.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
+from chainrule.parameter_server.coordinator import Coordinator, Report
+from chainrule.parameter_server.plan import Plan
+from chainrule.parameter_server.servicer import Assignable, ParameterServicer
+from chainrule.parameter_server.state import TrainingState
+from chainrule.v1.parameters_pb2_grpc import add_ParameterServiceServicer_to_server
+from chainrule.wire.control import Control
+from chainrule.wire.errors import ChainruleError, LaunchFailed, TooMuch
+from chainrule.wire.spec import JobSpec
+from chainrule.wire.validation import parse_spec
+
+REPORT_SECONDS = 0.1
+"""The shortest time between two reports to the service."""
+
+
+class ParameterServer:
+    """One job's state, its gRPC server, its checkpoints and its reports."""
+
+    def __init__(self, command: dict[str, Any], control: Control) -> None:
+        self._control = control
+        self._job_id, self._folder = str(command["job_id"]), Path(command["folder"])
+        self._spec = parse_spec(command["spec"])
+        self._summary = DatasetSummary.from_document(command["data"])
+        state = restored_state(self._spec, self._summary, command["generation"], command["checkpoint"])
+        self._coordinator = Coordinator(state)
+        self._saved_version = state.version if command["checkpoint"] else -1
+        self._ended, self._saving = threading.Event(), threading.Lock()
+
+    def serve(self, host: str) -> None:
+        """Serve until the job has ended or the service says stop."""
+        server = self._start_server(host)
+        threads = (self._follow_commands, self._coordinator.watch_leases, self._save_from_time_to_time)
+        for target in threads:
+            threading.Thread(target=target, name=target.__name__, daemon=True).start()
+        try:
+            while not self._report(self._coordinator.next_report()):
+                self._ended.wait(REPORT_SECONDS)
+            self.save()
+        finally:
+            self._ended.set()
+            server.stop(grace=2).wait()
+        self._control.send("ended", version=self._saved_version)
+
+    def _start_server(self, host: str) -> grpc.Server:
+        # Each stream holds a thread; heartbeats and pulls need a few more.
+        pool = ThreadPoolExecutor(max_workers=2 * self._spec.cluster.max_workers + 8)
+        server = grpc.server(pool, options=[("grpc.so_reuseport", 0)])
+        network, steps = self._summary.network(self._spec), self._summary.steps_per_epoch(self._spec)
+        servicer = ParameterServicer(Assignable(self._job_id, self._spec, network, steps), self._coordinator)
+        add_ParameterServiceServicer_to_server(servicer, server)
+        try:
+            port = server.add_insecure_port(f"{host}:0")
+        except RuntimeError as error:
+            raise LaunchFailed(f"the parameter server cannot listen on {host}: {error}") from None
+        server.start()
+        version, _ = self._coordinator.weights()
+        self._control.send("listening", address=f"{host}:{port}", version=version)
+        return server
+
+    def _report(self, report: Report) -> bool:
+        """Tell the service what has happened; return whether that was all."""
+        classes = bool(self._summary.classes)
+        steps = [
+            (step.version, step.training.loss / step.training.weight, int(step.training.weight), seconds)
+            for step, seconds in report.steps
+            if step.training is not None
+        ]
+        evaluations = [
+            (
+                step.version,
+                step.validation.loss / step.validation.weight,
+                step.validation.right / step.validation.weight if classes else None,
+            )
+            for step, _ in report.steps
+            if step.validation is not None
+        ]
+        self._control.send(
+            "report",
+            version=report.version,
+            workers=report.workers,
+            steps=steps,
+            evaluations=evaluations,
+            pushes=report.pushes,
+            warnings=report.warnings,
+        )
+        return report.ended
+
+    def save(self) -> None:
+        """Write a checkpoint of the present version, unless there is one. Raises OSError."""
+        with self._saving:
+            version, weights, slots = self._coordinator.snapshot()
+            if version == self._saved_version:
+                return
+            parameters = Parameters.view(weights, self._summary.network(self._spec).sizes)
+            model = Model(self._spec, self._summary, parameters, version)
+            checkpoint = write_checkpoint(self._folder, self._coordinator.generation, model, slots)
+            self._saved_version = version
+            self._control.send("checkpoint", **asdict(checkpoint))
+
+    def _save_from_time_to_time(self) -> None:
+        while not self._ended.wait(self._spec.training.checkpoint_seconds):
+            try:
+                self.save()
+            except OSError as error:
+                self._coordinator.warn(f"no checkpoint could be written ({error}); training goes on")
+
+    def _follow_commands(self) -> None:
+        for command in self._control.commands():
+            if command["command"] == "stop":
+                self._coordinator.stop()
+        os._exit(1)  # The service has died: it will start another generation.
+
+
+def restored_state(
+    spec: JobSpec, summary: DatasetSummary, generation: int, checkpoint: dict[str, Any] | None
+) -> TrainingState:
+    """Return the state of a checkpoint, or of version 0. Raises TooMuch, InvalidData."""
+    network = summary.network(spec)
+    optimizer = OPTIMIZERS[spec.optimizer.name](**spec.optimizer.hyperparameters)
+    check_memory(network, len(optimizer.slots))
+    validates = summary.validation_rows > 0
+    plan = Plan(summary.steps(spec), summary.steps_per_epoch(spec), spec.shards, validates)
+    if checkpoint is None:
+        parameters = initialize(network, spec.training.seed)
+        return TrainingState(plan, generation, parameters, optimizer, _empty_slots(optimizer, parameters))
+    model, slots = read_checkpoint(Checkpoint(**checkpoint))
+    state = TrainingState(plan, generation, model.parameters, optimizer, slots)
+    state.start_at(model.version)
+    return state
+
+
+def _empty_slots(optimizer: Optimizer, parameters: Parameters) -> dict[str, Array]:
+    slots = {name: aligned_empty(parameters.flat.size) for name in optimizer.slots}
+    for slot in slots.values():
+        slot.fill(0)
+    return slots
+
+
+def check_memory(network: Network, slots: int) -> None:
+    """Raise TooMuch where weights, snapshot, slots and two partials in flight are more than the free memory."""
+    count = parameter_count(network.sizes)
+    needed, free = 4 * count * (4 + slots), psutil.virtual_memory().available
+    if needed > free:
+        raise TooMuch(
+            f"the network has {count:,} weights and biases and its parameter server needs {needed / 1e9:.1f} GB, "
+            f"but {free / 1e9:.1f} GB are free here: fewer units are needed, or a larger machine"
+        )
+
+
+def main() -> None:
+    """Run the process; a failure that has a reason is told to the service."""
+    control = Control()
+    command = next(control.commands())
+    try:
+        ParameterServer(command, control).serve(command["host"])
+    except ChainruleError as error:
+        control.send("failed", reason=str(error))
+    except OSError as error:
+        control.send("failed", reason=f"the checkpoint could not be written: {error}")

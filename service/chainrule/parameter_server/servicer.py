@@ -1,0 +1,88 @@
+"""ParameterService: messages in, messages out."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+import grpc
+
+from chainrule.nn import Network
+from chainrule.parameter_server.coordinator import Coordinator
+from chainrule.parameter_server.exchange import Exchange, weights_chunks
+from chainrule.parameter_server.members import HEARTBEAT_SECONDS
+from chainrule.v1 import parameters_pb2 as pb
+from chainrule.v1.parameters_pb2_grpc import ParameterServiceServicer
+from chainrule.wire.errors import ChainruleError, JobNotFound
+from chainrule.wire.messages import spec_to_message
+from chainrule.wire.spec import JobSpec
+from chainrule.wire.status import to_status
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Assignable:
+    """What a worker has to know of the job to compute for it."""
+
+    job_id: str
+    spec: JobSpec
+    network: Network
+    steps_per_epoch: int
+
+
+class ParameterServicer(ParameterServiceServicer):  # type: ignore[misc]
+    """Serves one job."""
+
+    def __init__(self, job: Assignable, coordinator: Coordinator) -> None:
+        self._job, self._coordinator = job, coordinator
+        self._first_machine: pb.Machine | None = None
+        self._lock = threading.Lock()
+
+    def Join(self, request: pb.JoinRequest, context: grpc.ServicerContext) -> pb.JoinResponse:  # noqa: N802
+        """Give a worker its incarnation and a lease."""
+        if request.job_id != self._job.job_id:
+            context.abort_with_status(to_status(JobNotFound(f"job {request.job_id} is not served here")))
+        self._compare(request)
+        return pb.JoinResponse(
+            generation=self._coordinator.generation,
+            incarnation=self._coordinator.join(request.worker),
+            heartbeat_seconds=HEARTBEAT_SECONDS,
+            spec=spec_to_message(self._job.spec),
+            layer_sizes=self._job.network.sizes,
+            steps_per_epoch=self._job.steps_per_epoch,
+        )
+
+    def Heartbeat(self, request: pb.HeartbeatRequest, context: grpc.ServicerContext) -> pb.HeartbeatResponse:  # noqa: N802
+        """Renew a lease."""
+        _or_abort(context, lambda: self._coordinator.heartbeat(request.generation, request.incarnation))
+        return pb.HeartbeatResponse()
+
+    def Exchange(  # noqa: N802
+        self, request_iterator: Iterator[pb.WorkerMessage], context: grpc.ServicerContext
+    ) -> Iterator[pb.ServerMessage]:
+        """Send weights and work down, take partials up."""
+        return Exchange(self._coordinator, request_iterator, context).messages()
+
+    def Pull(self, request: pb.PullRequest, context: grpc.ServicerContext) -> Iterator[pb.WeightsChunk]:  # noqa: ARG002, N802
+        """Send the current weights."""
+        return weights_chunks(*self._coordinator.weights())
+
+    def _compare(self, request: pb.JoinRequest) -> None:
+        """Warn of a worker whose processor or libraries may round otherwise than the first worker's."""
+        with self._lock:
+            first = self._first_machine = self._first_machine or request.machine
+        for part in ("cpu", "numpy", "blas"):
+            ours, theirs = getattr(first, part), getattr(request.machine, part)
+            if ours != theirs:
+                self._coordinator.warn(
+                    f"worker {request.worker} has {part} {theirs!r}, the first worker {ours!r}: the bits may differ"
+                )
+
+
+def _or_abort(context: grpc.ServicerContext, action: Callable[[], T]) -> T:
+    try:
+        return action()
+    except ChainruleError as error:
+        context.abort_with_status(to_status(error))
+        raise

@@ -1,0 +1,126 @@
+"""The parameter server's state machine: which partials count, and what they add up to. Pure.
+
+An accepted partial is added to its sibling as soon as both are there, and so on up the shard tree: the root's sum has
+the same bits whoever pushed what. The root's sum is averaged and applied at once, the version becomes t + 1, and
+whatever is still under way for t is stale. Nothing of t is needed any more.
+"""
+
+import numpy as np
+import xxhash
+
+from chainrule.data.shard_tree import Node, parent
+from chainrule.nn import Array, Optimizer, Parameters
+from chainrule.parameter_server.assignment import Assignment
+from chainrule.parameter_server.members import Members
+from chainrule.parameter_server.plan import Outcome, Plan, Step, Work
+from chainrule.wire.errors import ShapeMismatch
+from chainrule.wire.partials import Partial
+
+
+class TrainingState:
+    """θ_t with the optimizer's slots, the workers, and the partials of version t that have come."""
+
+    def __init__(
+        self, plan: Plan, generation: int, parameters: Parameters, optimizer: Optimizer, slots: dict[str, Array]
+    ) -> None:
+        self.plan, self.generation, self.version = plan, generation, 0
+        self.parameters, self.optimizer, self.slots = parameters, optimizer, slots
+        self.members = Members()
+        self._assignment = Assignment(plan.shards)
+        self._sums: dict[Node, Partial] = {}
+        self._digests: dict[Node, bytes] = {}
+        self.start_at(0)
+
+    def start_at(self, version: int) -> None:
+        """Begin a version: deal the shards, forget the partials."""
+        self.version = version
+        self.complete = not (self.plan.trains(version) or self.plan.evaluates(version))
+        self._sums.clear()
+        self._digests.clear()
+        self._assignment.deal(self.members)
+
+    def join(self, now: float) -> int:
+        """Admit a worker and return its incarnation: it gets what nobody owes now, its share at the next version."""
+        incarnation = self.members.join(now)
+        self._assignment.add(incarnation)
+        return incarnation
+
+    def leave(self, incarnation: int) -> None:
+        """Let a worker go; what it owed is dealt to the others at once."""
+        self.members.leave(incarnation)
+        self._assignment.remove(incarnation)
+
+    def expire(self, now: float) -> list[int]:
+        """Let every worker go whose lease has ended, and return them."""
+        lost = self.members.expired(now)
+        for incarnation in lost:
+            self.leave(incarnation)
+        return lost
+
+    def take_work(self, incarnation: int) -> Work | None:
+        """Return what the worker owes and has not been told of."""
+        nodes = () if self.complete else self._assignment.take(incarnation)
+        if not nodes:
+            return None
+        return Work(self.version, nodes, self.plan.trains(self.version), self.plan.evaluates(self.version))
+
+    def push(
+        self, incarnation: int, generation: int, version: int, node: Node, partial: Partial
+    ) -> tuple[Outcome, Step | None]:
+        """Judge a partial and, where it counts, add it. Return the step too that it completes. Raises ShapeMismatch."""
+        outcome = self._judge(incarnation, generation, version, node, partial)
+        if outcome is not Outcome.APPLIED:
+            return outcome, None
+        self._digests[node] = _digest(partial)
+        self._assignment.settle(incarnation, node)
+        return outcome, self._add(node, partial)
+
+    def _judge(self, incarnation: int, generation: int, version: int, node: Node, partial: Partial) -> Outcome:
+        if version < self.version:
+            return Outcome.STALE
+        if generation != self.generation or incarnation not in self.members or version > self.version:
+            return Outcome.FENCED
+        if node in self._digests:
+            return Outcome.DUPLICATE if self._digests[node] == _digest(partial) else Outcome.DIVERGED
+        if self.complete or not self._assignment.owes(incarnation, node):
+            return Outcome.FENCED
+        expected = self.parameters.flat.shape if self.plan.trains(version) else (0,)
+        if partial.gradient.shape != expected or partial.gradient.dtype != np.float32:
+            raise ShapeMismatch(f"a gradient {partial.gradient.shape} of {partial.gradient.dtype}, expected {expected}")
+        return Outcome.APPLIED if _finite(partial) else Outcome.NONFINITE
+
+    def _add(self, node: Node, partial: Partial) -> Step | None:
+        """Add a partial to its sibling, the sum to its sibling, ...; complete the version at the root."""
+        above = parent(node, self.plan.shards)
+        while above is not None:
+            left, right = above.children
+            self._sums[node] = partial
+            if not (left in self._sums and right in self._sums):
+                return None
+            partial = self._sums.pop(left).add(self._sums.pop(right))
+            node, above = above, parent(above, self.plan.shards)
+        return self._complete_version(partial)
+
+    def _complete_version(self, total: Partial) -> Step:
+        train, evaluate = self.plan.trains(self.version), self.plan.evaluates(self.version)
+        step = Step(self.version, total.training if train else None, total.validation if evaluate else None)
+        if train:
+            np.divide(total.gradient, np.float32(total.training.weight), out=total.gradient)
+            self.optimizer.update(self.parameters.flat, total.gradient, self.slots, self.version)
+            self.start_at(self.version + 1)
+        else:
+            self.complete = True
+        return step
+
+
+def _digest(partial: Partial) -> bytes:
+    digest = xxhash.xxh3_128(partial.gradient.data)
+    digest.update(repr((partial.training, partial.validation)).encode())
+    return digest.digest()
+
+
+def _finite(partial: Partial) -> bool:
+    """Whether all numbers are finite; the extremes of an array carry its NaN and Inf, so nothing is allocated."""
+    g = partial.gradient
+    extremes = [float(g.min()), float(g.max())] if g.size else []
+    return bool(np.isfinite([*extremes, partial.training.loss, partial.validation.loss]).all())

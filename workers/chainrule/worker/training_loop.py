@@ -1,0 +1,23 @@
+"""The training loop of a worker. It knows no Ray."""
+
+from collections.abc import Mapping
+
+from threadpoolctl import threadpool_limits
+
+from chainrule.data.shards import Shard
+from chainrule.worker.machine import describe_machine
+from chainrule.worker.partials import PartialComputer
+from chainrule.worker.session import Session
+
+
+def train(address: str, job_id: str, worker: str, shards: Mapping[int, Shard]) -> None:
+    """Pull weights, compute partials and push them until the job has ended. One BLAS thread, so that bits repeat."""
+    with threadpool_limits(1, user_api="blas"), Session(address, job_id, worker, describe_machine()) as session:
+        computer = PartialComputer(session.spec, session.network, session.steps_per_epoch, shards)
+        for work in session.work():
+            for node in work.nodes:
+                partial = computer.compute(
+                    session.parameters, work.version, node, train=work.train, evaluate=work.evaluate
+                )
+                session.push(work.version, node, partial)
+                computer.release(partial)
