@@ -68,7 +68,8 @@ class Session:
 
     def work(self) -> Iterator[Work]:
         """Yield what is to be computed, with `parameters` at its version, until the job has ended."""
-        self._outgoing.put(pb.WorkerMessage(hello=self._identity(pb.Hello)))
+        hello = pb.Hello(generation=self._joined.generation, incarnation=self._joined.incarnation)
+        self._outgoing.put(pb.WorkerMessage(hello=hello))
         assembly = Assembly(self.parameters.flat)
         try:
             for message in self._stub.Exchange(iter(self._outgoing.get, None)):
@@ -101,14 +102,12 @@ class Session:
         for offset, data in to_chunks(gradient):
             self._outgoing.put(pb.WorkerMessage(chunk=pb.GradientChunk(offset=offset, data=data)))
 
-    def _identity(self, kind: type[pb.Hello] | type[pb.HeartbeatRequest]) -> pb.Hello | pb.HeartbeatRequest:
-        return kind(generation=self._joined.generation, incarnation=self._joined.incarnation)
-
     def _beat(self) -> None:
         """Renew the lease until the session ends; if the server is gone or refuses, the stream ends by itself."""
+        beat = pb.HeartbeatRequest(generation=self._joined.generation, incarnation=self._joined.incarnation)
         while not self._left.wait(self._joined.heartbeat_seconds):
             try:
-                self._stub.Heartbeat(self._identity(pb.HeartbeatRequest), timeout=CALL_SECONDS)
+                self._stub.Heartbeat(beat, timeout=CALL_SECONDS)
             except grpc.RpcError:
                 return
 
