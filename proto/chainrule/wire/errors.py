@@ -6,7 +6,7 @@ ChainruleError
   JobNotRunning, JobNotFinished, Fenced            not in this state
   TooMuch                                          more than the machine has
   ServiceUnavailable, DeadlineExceeded             nobody answers
-  TrainingFailed                                   the numbers are not finite any more
+  TrainingFailed                                   the numbers are not finite, or workers fail
   LaunchFailed                                     a process of the service, or Ray, does not start
 """
 
@@ -86,7 +86,7 @@ class DeadlineExceeded(ChainruleError):
 
 
 class TrainingFailed(ChainruleError):
-    """Training cannot go on: the loss or a gradient is not finite."""
+    """Training cannot go on: a number is not finite, a worker fails again and again, or a checkpoint is lost."""
 
 
 class LaunchFailed(ChainruleError):

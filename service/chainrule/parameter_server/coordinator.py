@@ -62,6 +62,12 @@ class Coordinator:
         """The number of this parameter server's start."""
         return self._state.generation
 
+    @property
+    def complete(self) -> bool:
+        """Whether every step has been done."""
+        with self._changed:
+            return self._state.complete
+
     def join(self, name: str) -> int:
         """Admit a worker and return its incarnation."""
         with self._changed:

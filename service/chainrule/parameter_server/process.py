@@ -8,20 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-import psutil
 
 from chainrule.data.dataset import DatasetSummary
 from chainrule.data.model import Model
-from chainrule.nn import OPTIMIZERS, Array, Network, Optimizer, Parameters, aligned_empty, initialize, parameter_count
-from chainrule.parameter_server.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
+from chainrule.nn import Parameters
+from chainrule.parameter_server.checkpoints import Checkpoint, write_checkpoint
 from chainrule.parameter_server.coordinator import Coordinator, Report
-from chainrule.parameter_server.plan import Plan
+from chainrule.parameter_server.restore import restore
 from chainrule.parameter_server.servicer import Assignable, ParameterServicer
-from chainrule.parameter_server.state import TrainingState
 from chainrule.v1.parameters_pb2_grpc import add_ParameterServiceServicer_to_server
 from chainrule.wire.control import Control
-from chainrule.wire.errors import ChainruleError, LaunchFailed, TooMuch
-from chainrule.wire.spec import JobSpec
+from chainrule.wire.errors import ChainruleError, LaunchFailed
 from chainrule.wire.validation import parse_spec
 
 REPORT_SECONDS = 0.1
@@ -36,9 +33,12 @@ class ParameterServer:
         self._job_id, self._folder = str(command["job_id"]), Path(command["folder"])
         self._spec = parse_spec(command["spec"])
         self._summary = DatasetSummary.from_document(command["data"])
-        state = restored_state(self._spec, self._summary, command["generation"], command["checkpoint"])
+        known = [Checkpoint(**checkpoint) for checkpoint in command["checkpoints"]]
+        state, warnings = restore(self._spec, self._summary, command["generation"], known)
         self._coordinator = Coordinator(state)
-        self._saved_version = state.version if command["checkpoint"] else -1
+        for warning in warnings:
+            self._coordinator.warn(warning)
+        self._saved_version = state.version if state.version else -1
         self._ended, self._saving = threading.Event(), threading.Lock()
 
     def serve(self, host: str) -> None:
@@ -54,7 +54,7 @@ class ParameterServer:
         finally:
             self._ended.set()
             server.stop(grace=2).wait()
-        self._control.send("ended", version=self._saved_version)
+        self._control.send("ended", complete=self._coordinator.complete)
 
     def _start_server(self, host: str) -> grpc.Server:
         # Each stream holds a thread; heartbeats and pulls need a few more.
@@ -97,6 +97,7 @@ class ParameterServer:
             evaluations=evaluations,
             pushes=report.pushes,
             warnings=report.warnings,
+            ended=report.ended,
         )
         return report.ended
 
@@ -124,42 +125,6 @@ class ParameterServer:
             if command["command"] == "stop":
                 self._coordinator.stop()
         os._exit(1)  # The service has died: it will start another generation.
-
-
-def restored_state(
-    spec: JobSpec, summary: DatasetSummary, generation: int, checkpoint: dict[str, Any] | None
-) -> TrainingState:
-    """Return the state of a checkpoint, or of version 0. Raises TooMuch, InvalidData."""
-    network = summary.network(spec)
-    optimizer = OPTIMIZERS[spec.optimizer.name](**spec.optimizer.hyperparameters)
-    check_memory(network, len(optimizer.slots))
-    validates = summary.validation_rows > 0
-    plan = Plan(summary.steps(spec), summary.steps_per_epoch(spec), spec.shards, validates)
-    if checkpoint is None:
-        parameters = initialize(network, spec.training.seed)
-        return TrainingState(plan, generation, parameters, optimizer, _empty_slots(optimizer, parameters))
-    model, slots = read_checkpoint(Checkpoint(**checkpoint))
-    state = TrainingState(plan, generation, model.parameters, optimizer, slots)
-    state.start_at(model.version)
-    return state
-
-
-def _empty_slots(optimizer: Optimizer, parameters: Parameters) -> dict[str, Array]:
-    slots = {name: aligned_empty(parameters.flat.size) for name in optimizer.slots}
-    for slot in slots.values():
-        slot.fill(0)
-    return slots
-
-
-def check_memory(network: Network, slots: int) -> None:
-    """Raise TooMuch where weights, snapshot, slots and two partials in flight are more than the free memory."""
-    count = parameter_count(network.sizes)
-    needed, free = 4 * count * (4 + slots), psutil.virtual_memory().available
-    if needed > free:
-        raise TooMuch(
-            f"the network has {count:,} weights and biases and its parameter server needs {needed / 1e9:.1f} GB, "
-            f"but {free / 1e9:.1f} GB are free here: fewer units are needed, or a larger machine"
-        )
 
 
 def main() -> None:

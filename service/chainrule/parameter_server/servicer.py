@@ -64,7 +64,7 @@ class ParameterServicer(ParameterServiceServicer):  # type: ignore[misc]
         """Send weights and work down, take partials up."""
         return Exchange(self._coordinator, request_iterator, context).messages()
 
-    def Pull(self, request: pb.PullRequest, context: grpc.ServicerContext) -> Iterator[pb.WeightsChunk]:  # noqa: ARG002, N802
+    def Pull(self, request: pb.PullRequest, context: grpc.ServicerContext) -> Iterator[pb.WeightsChunk]:  # noqa: N802
         """Send the current weights."""
         return weights_chunks(*self._coordinator.weights())
 

@@ -15,6 +15,8 @@ from chainrule.nn import Array, Parameters, predict
 from chainrule.wire.spec import JobSpec
 from chainrule.wire.validation import parse_spec
 
+METADATA = "chainrule.model.v1"
+
 
 @dataclass(frozen=True)
 class Model:
@@ -27,25 +29,21 @@ class Model:
 
     def save(self, path: Path) -> None:
         """Write W1, B1, W2, B2, ... as tensors and the rest as metadata."""
-        metadata = {
-            "format": "chainrule.model.1",
-            "version": str(self.version),
-            "spec": json.dumps(self.spec.document()),
-            "data": json.dumps(self.summary.document()),
-        }
-        save_file({name: np.ascontiguousarray(array) for name, array in self.parameters.named()}, path, metadata)
+        content = {"version": self.version, "spec": self.spec.document(), "data": self.summary.document()}
+        tensors = {name: np.ascontiguousarray(array) for name, array in self.parameters.named()}
+        # One key: safetensors writes several in an order that changes, and the same model is to be the same bytes.
+        save_file(tensors, path, {METADATA: json.dumps(content)})
 
     @classmethod
     def load(cls, path: Path) -> "Model":
         """Read a file that `save` has written."""
         with safe_open(path, "numpy") as file:
-            metadata = file.metadata()
-            spec = parse_spec(json.loads(metadata["spec"]))
-            summary = DatasetSummary.from_document(json.loads(metadata["data"]))
+            content = json.loads(file.metadata()[METADATA])
+            spec, summary = parse_spec(content["spec"]), DatasetSummary.from_document(content["data"])
             parameters = Parameters.empty(summary.network(spec).sizes)
             for name, array in parameters.named():
                 array[...] = file.get_tensor(name)
-        return cls(spec, summary, parameters, int(metadata["version"]))
+        return cls(spec, summary, parameters, content["version"])
 
     def predict(self, table: pa.Table, source: str = "the rows") -> Array:
         """Return A^N (rows, n^N); the input columns are found by name, others are ignored. Raises InvalidData."""

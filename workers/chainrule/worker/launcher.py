@@ -4,6 +4,7 @@ Commands (chainrule.wire.control): prepare, start, release. Events: ready, clust
 """
 
 import asyncio
+import logging
 import os
 import socket
 import threading
@@ -53,7 +54,7 @@ class Launcher:
     async def start(self, job_id: str, worker: str, address: str) -> None:
         """Run one worker to its end."""
         job = self._jobs[job_id]
-        actor = job.actors[worker] = WorkerActor.options(name=None).remote()
+        actor = job.actors[worker] = WorkerActor.remote()  # type: ignore[attr-defined]
         reason = None
         try:
             await actor.run.remote(address, job_id, worker, job.references)
@@ -93,7 +94,7 @@ def connect(address: str | None, num_cpus: int | None) -> None:
             num_cpus=None if address else num_cpus,
             include_dashboard=None if address else False,
             log_to_driver=False,
-            logging_level="error",
+            logging_level=logging.ERROR,
             runtime_env={
                 "py_modules": sorted({str(Path(module.__path__[0]).parent) for module in (chainrule.nn, chainrule.v1)}),
                 "env_vars": {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},

@@ -1,0 +1,53 @@
+"""Where a parameter server begins: at the latest checkpoint that is whole, or at version 0."""
+
+from collections.abc import Sequence
+
+import psutil
+
+from chainrule.data.dataset import DatasetSummary
+from chainrule.nn import OPTIMIZERS, Array, Network, aligned_empty, initialize, parameter_count
+from chainrule.parameter_server.checkpoints import Checkpoint, read_checkpoint
+from chainrule.parameter_server.plan import Plan
+from chainrule.parameter_server.state import TrainingState
+from chainrule.wire.errors import InvalidData, TooMuch
+from chainrule.wire.spec import JobSpec
+
+
+def restore(
+    spec: JobSpec, summary: DatasetSummary, generation: int, checkpoints: Sequence[Checkpoint]
+) -> tuple[TrainingState, list[str]]:
+    """Return the state and a warning for each damaged checkpoint. The latest comes first. Raises TooMuch."""
+    network = summary.network(spec)
+    optimizer = OPTIMIZERS[spec.optimizer.name](**spec.optimizer.hyperparameters)
+    check_memory(network, len(optimizer.slots))
+    plan = Plan(summary.steps(spec), summary.steps_per_epoch(spec), spec.shards, summary.validation_rows > 0)
+    warnings = []
+    for checkpoint in checkpoints:
+        try:
+            model, slots = read_checkpoint(checkpoint)
+        except InvalidData as error:
+            warnings.append(f"{error}; the one before it is used")
+            continue
+        state = TrainingState(plan, generation, model.parameters, optimizer, slots)
+        state.start_at(model.version)
+        return state, warnings
+    parameters = initialize(network, spec.training.seed)
+    slots = {name: _zeros(parameters.flat.size) for name in optimizer.slots}
+    return TrainingState(plan, generation, parameters, optimizer, slots), warnings
+
+
+def _zeros(size: int) -> Array:
+    zeros = aligned_empty(size)
+    zeros.fill(0)
+    return zeros
+
+
+def check_memory(network: Network, slots: int) -> None:
+    """Raise TooMuch where weights, snapshot, slots and two partials in flight are more than the free memory."""
+    count = parameter_count(network.sizes)
+    needed, free = 4 * count * (4 + slots), psutil.virtual_memory().available
+    if needed > free:
+        raise TooMuch(
+            f"the network has {count:,} weights and biases and its parameter server needs {needed / 1e9:,.1f} GB, "
+            f"but {free / 1e9:,.1f} GB are free here: fewer units are needed, or a larger machine"
+        )

@@ -1,0 +1,1 @@
+"""The service: accepts jobs, keeps them, shares out the cluster, and shows what happens."""

@@ -1,0 +1,7 @@
+"""`python -m chainrule.server`: the command `chainrule`."""
+
+import sys
+
+from chainrule.server.main import main
+
+sys.exit(main())

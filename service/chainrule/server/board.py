@@ -1,0 +1,108 @@
+"""What everybody reads and writes of jobs: the store off the event loop, live figures, and news for those who watch."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any, ParamSpec, TypeVar
+
+from chainrule.server.jobs import Move
+from chainrule.server.metrics import LiveJob
+from chainrule.server.store import Numbers, Store
+from chainrule.wire.job import Job, JobState
+
+P = ParamSpec("P")
+T = TypeVar("T")
+EVENTS_AT_ONCE = 200
+
+
+class Board:
+    """The jobs. Every change goes through here, is on disk when the call returns, and is told to whoever watches."""
+
+    def __init__(self, store: Store, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.store, self._now = store, now
+        # One thread: the store has one connection, and its calls keep their order.
+        self._executor = ThreadPoolExecutor(1, "store")
+        self._news: dict[str, asyncio.Event] = {}
+        self.live: dict[str, LiveJob] = {}
+        self.states: Counter[JobState] = store.count_states()
+
+    async def read(self, query: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return a query of the store."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, lambda: query(*args, **kwargs))
+
+    async def all_jobs(self) -> list[Job]:
+        """Return every job, in order of arrival."""
+        return [job for _, job in await self.read(self.store.jobs_behind, 0, None)]
+
+    async def create(self, spec: dict[str, Any], request_id: str | None) -> Job:
+        """Accept a job, or return the one that this request id has made. Raises InvalidJob."""
+        job, _ = await self.read(self.store.create, spec, request_id, self._now())
+        return await self._tell(job)
+
+    async def move(self, job_id: str, move: Move, reason: str = "") -> Job:
+        """Move a job to its next state. Raises JobNotRunning, JobNotFound."""
+        return await self._tell(await self.read(self.store.move, job_id, move, self._now(), reason))
+
+    async def update(
+        self,
+        job_id: str,
+        changes: dict[str, Any],
+        event: tuple[str, str] | None = None,
+        new_steps: Numbers = (),
+        new_evaluations: Numbers = (),
+    ) -> Job:
+        """Change what is known of a job, with an event (kind, message) where it is worth one."""
+
+        def change() -> Job:
+            return self.store.update(
+                job_id, self._now(), changes, event=event, new_steps=new_steps, new_evaluations=new_evaluations
+            )
+
+        return await self._tell(await self.read(change))
+
+    async def add_checkpoint(self, job_id: str, checkpoint: dict[str, Any], keep: int) -> list[str]:
+        """Record a checkpoint; return the paths of those that are not needed any more."""
+        old = await self.read(self.store.add_checkpoint, job_id, self._now(), checkpoint, keep)
+        self._wake(job_id)
+        return old
+
+    async def delete(self, job_id: str) -> None:
+        """Forget a job that has ended. Raises JobNotFinished, JobNotFound."""
+        await self.read(self.store.delete, job_id)
+        self.states = await self.read(self.store.count_states)
+        self._wake(job_id)
+
+    async def watch(self, job_id: str, after: int) -> AsyncIterator[bytes]:
+        """Yield events after+1, after+2, ... serialised, as they happen; end behind the event of a final state."""
+        while True:
+            news = self._news.setdefault(job_id, asyncio.Event())
+            job = await self.read(self.store.job, job_id)
+            events = await self.read(self.store.events_behind, job_id, after, EVENTS_AT_ONCE)
+            for event in events:
+                yield event
+            after += len(events)
+            if not events and job.state.final:
+                return
+            if not events:
+                await news.wait()
+
+    async def _tell(self, job: Job) -> Job:
+        if job.state in (JobState.STARTING, JobState.RUNNING):
+            self.live.setdefault(job.id, LiveJob(job)).job = job
+        else:
+            self.live.pop(job.id, None)
+        self.states = await self.read(self.store.count_states)
+        self._wake(job.id)
+        return job
+
+    def _wake(self, job_id: str) -> None:
+        """Wake the watchers of a job; each waits for the event that it found before it looked."""
+        if job_id in self._news:
+            self._news.pop(job_id).set()
+
+    def close(self) -> None:
+        """Finish what is under way and close the store."""
+        self._executor.shutdown()
+        self.store.close()

@@ -1,0 +1,111 @@
+"""From the parameter server's reports to what is known of a job: history, metrics, events."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from chainrule.data.dataset import DatasetSummary
+from chainrule.server.board import Board
+from chainrule.server.jobs import Move
+from chainrule.wire.job import JobState
+from chainrule.wire.spec import JobSpec
+
+EVENT_SECONDS = 0.5
+"""The shortest time between two progress events."""
+RATE_SECONDS = 2.0
+"""Samples a second are counted over at least so long."""
+
+
+class Progress:
+    """Follows one job. Everything goes into the history; events are told at a pace that a person can follow."""
+
+    def __init__(
+        self,
+        job_id: str,
+        board: Board,
+        spec: JobSpec,
+        summary: DatasetSummary,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._job_id, self._board, self._spec, self._summary, self._clock = job_id, board, spec, summary, clock
+        self.version = 0
+        self._workers = 0
+        self._told, self._untold = float("-inf"), False
+        self._rate = Rate(clock())
+
+    async def begin(self, version: int) -> None:
+        """Note what the data has told, and the version that training goes on from."""
+        self.version = version
+        changes = {
+            "data": self._summary.document(),
+            "steps": self._summary.steps(self._spec),
+            "version": version,
+            "epoch": self._epoch(version),
+        }
+        await self._board.update(self._job_id, changes)
+
+    async def take(self, report: dict[str, Any]) -> None:
+        """Record a report."""
+        job = self._board.live[self._job_id].job
+        if job.state is JobState.STARTING and report["workers"]:
+            await self._board.move(self._job_id, Move.RUN)
+        for warning in report["warnings"]:
+            await self._board.update(self._job_id, {}, ("warning", warning))
+        self._count(report)
+        changes = self._changes(report, job.metrics)
+        event = self._event(report)
+        await self._board.update(self._job_id, changes, event, report["steps"], report["evaluations"])
+
+    def _epoch(self, version: int) -> int:
+        return version // self._summary.steps_per_epoch(self._spec)
+
+    def _count(self, report: dict[str, Any]) -> None:
+        live = self._board.live[self._job_id]
+        for _, _, rows, seconds in report["steps"]:
+            live.observe_step(seconds, rows)
+        for outcome, count in report["pushes"].items():
+            live.observe_push(outcome, count)
+
+    def _changes(self, report: dict[str, Any], metrics: dict[str, dict[str, float]]) -> dict[str, Any]:
+        self.version = report["version"]
+        metrics = dict(metrics)
+        if report["steps"]:
+            metrics["train"] = {"loss": report["steps"][-1][1]}
+        if report["evaluations"]:
+            _, loss, accuracy = report["evaluations"][-1]
+            metrics["validation"] = {"loss": loss} | ({} if accuracy is None else {"accuracy": accuracy})
+        return {
+            "version": self.version,
+            "epoch": self._epoch(self.version),
+            "workers": report["workers"],
+            "metrics": metrics,
+            "samples_per_second": self._rate.add(self._clock(), sum(step[2] for step in report["steps"])),
+        }
+
+    def _event(self, report: dict[str, Any]) -> tuple[str, str] | None:
+        """Return the event that the report is worth: other workers always, progress now and then and at the end."""
+        if report["workers"] != self._workers and not report["ended"]:
+            self._workers = report["workers"]
+            return "workers", f"{self._workers} {'worker' if self._workers == 1 else 'workers'}"
+        now = self._clock()
+        if report["ended"] or now - self._told >= EVENT_SECONDS:
+            self._told = now
+            return "progress", f"step {self.version}"
+        return None
+
+
+class Rate:
+    """Samples a second over the last few seconds."""
+
+    def __init__(self, now: float) -> None:
+        self._since, self._samples, self._rate = now, 0, 0.0
+
+    def add(self, now: float, samples: int) -> float:
+        """Count samples and return the rate of the last full span, or of the one that has begun where there is none."""
+        self._samples += samples
+        span = now - self._since
+        if span >= RATE_SECONDS or not self._rate:
+            self._rate = self._samples / span if span > 0 else 0.0
+        if span >= RATE_SECONDS:
+            self._since, self._samples = now, 0
+        return self._rate

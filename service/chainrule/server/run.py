@@ -1,0 +1,161 @@
+"""One attempt to train one job: its data, its parameter server, its workers; from QUEUED to the end or back."""
+
+import asyncio
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+from chainrule.data.dataset import DatasetSummary
+from chainrule.server.board import Board
+from chainrule.server.child import Child
+from chainrule.server.jobs import Move
+from chainrule.server.launcher import Launcher
+from chainrule.server.progress import Progress
+from chainrule.wire.errors import InvalidData, LaunchFailed, TrainingFailed
+from chainrule.wire.spec import JobSpec
+from chainrule.wire.validation import parse_spec
+
+logger = logging.getLogger(__name__)
+STOP_SECONDS = 20.0
+KEPT_CHECKPOINTS = 2
+WORKER_FAILURES = 5
+"""So many workers in a row may fail without any step between them before the job fails."""
+
+
+class Run:
+    """Trains one job with `workers` workers. `execute` does it all; the rest tells it what has changed meanwhile."""
+
+    def __init__(self, job_id: str, board: Board, launcher: Launcher, folder: Path, workers: int) -> None:
+        self.job_id, self.workers = job_id, workers
+        self._board, self._launcher, self._folder = board, launcher, folder
+        self._server: Child | None = None
+        self._address: str | None = None
+        self._started_workers = 0
+        self._failures, self._failure_version = 0, -1
+        self._failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._progress: Progress
+
+    async def execute(self) -> None:
+        """Train until the job succeeds or fails; when a process or Ray dies, put it back into the queue."""
+        job = await self._board.move(self.job_id, Move.START)
+        try:
+            await self._train()
+        except (InvalidData, TrainingFailed) as error:
+            await self._board.move(self.job_id, Move.FAIL, str(error))
+        except LaunchFailed as error:
+            logger.warning("job %s (%s): %s", job.id, job.name, error)
+            await self._board.move(self.job_id, Move.INTERRUPT, str(error))
+        finally:
+            await self._clean_up()
+
+    async def _train(self) -> None:
+        row = await self._board.read(self._board.store.row, self.job_id)
+        spec = parse_spec(row["spec"])
+        summary = await self._launcher.prepare(self.job_id, spec, self._worker_ended)
+        await self._check_unchanged(row["data"], summary, row["version"])
+        self._progress = Progress(self.job_id, self._board, spec, summary)
+        events = (await self._start_server(spec, summary, row["generation"])).events()
+        lost, failed = asyncio.create_task(self._launcher.lost.wait()), self._failed
+        try:
+            while True:
+                event = asyncio.ensure_future(anext(events, {"event": "died"}))
+                awaited: list[asyncio.Future[Any]] = [event, lost, failed]
+                await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+                if failed.done():
+                    raise TrainingFailed(failed.result())
+                if lost.done():
+                    raise LaunchFailed("Ray has ended; training goes on from the last checkpoint as soon as it is back")
+                if await self._take(event.result()):
+                    return
+        finally:
+            lost.cancel()
+            event.cancel()
+
+    async def _check_unchanged(self, known: dict[str, Any] | None, summary: DatasetSummary, version: int) -> None:
+        if known is not None and version > 0 and known["sha256"] != summary.sha256:
+            raise InvalidData("the data file is not the one that training began with, so it cannot go on from there")
+
+    async def _start_server(self, spec: JobSpec, summary: DatasetSummary, generation: int) -> Child:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._server = await Child.start("chainrule.parameter_server", self._folder / "parameter_server.log")
+        known = await self._board.read(self._board.store.checkpoints, self.job_id)
+        await self._server.send(
+            job_id=self.job_id,
+            generation=generation,
+            host=self._launcher.node,
+            folder=str(self._folder),
+            spec=spec.document(),
+            data=summary.document(),
+            checkpoints=known,
+        )
+        return self._server
+
+    async def _take(self, event: dict[str, Any]) -> bool:
+        """Act on an event of the parameter server; return whether it was the last."""
+        match event:
+            case {"event": "listening", "address": address, "version": version}:
+                self._address = address
+                await self._progress.begin(version)
+                await self._start_workers()
+            case {"event": "report"}:
+                await self._progress.take(event)
+            case {"event": "checkpoint", **checkpoint}:
+                for path in await self._board.add_checkpoint(self.job_id, checkpoint, KEPT_CHECKPOINTS):
+                    await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
+            case {"event": "ended", "complete": complete}:
+                await self._board.move(self.job_id, Move.SUCCEED if complete else Move.INTERRUPT)
+                return True
+            case {"event": "failed", "reason": reason}:
+                raise TrainingFailed(reason)
+            case {"event": "died"}:
+                raise LaunchFailed("the parameter server has died; training goes on from the last checkpoint")
+        return False
+
+    async def _start_workers(self) -> None:
+        while self._started_workers < self.workers:
+            self._started_workers += 1
+            await self._start_worker(f"w{self._started_workers}")
+
+    async def _start_worker(self, name: str) -> None:
+        assert self._address is not None  # noqa: S101
+        await self._launcher.start_worker(self.job_id, name, self._address)
+
+    async def grow(self, workers: int) -> None:
+        """Add workers; they take part from the next step on."""
+        self.workers = workers
+        if self._address is not None:
+            await self._start_workers()
+
+    def _worker_ended(self, name: str, reason: str | None) -> None:
+        if reason is not None:
+            task = asyncio.create_task(self._replace(name, reason))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _replace(self, name: str, reason: str) -> None:
+        """Start a worker in the place of one that has failed, unless workers fail again and again."""
+        self._failures = self._failures + 1 if self._progress.version == self._failure_version else 1
+        self._failure_version = self._progress.version
+        if self._failures > WORKER_FAILURES:
+            if not self._failed.done():
+                self._failed.set_result(f"{self._failures} workers in a row have failed, the last one so: {reason}")
+            return
+        await self._board.update(self.job_id, {}, ("warning", f"worker {name} has ended and is replaced: {reason}"))
+        self._started_workers += 1
+        await self._start_worker(f"w{self._started_workers}")
+
+    async def stop(self) -> bool:
+        """Ask for a checkpoint and the end, whereupon `execute` returns; False where training has not begun."""
+        if self._address is None or self._server is None:
+            return False
+        await self._server.send(command="stop")
+        return True
+
+    async def _clean_up(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await self._launcher.release(self.job_id)
+        if self._server is not None:
+            await self._server.stop(STOP_SECONDS)

@@ -1,0 +1,147 @@
+"""The scheduler: starts the jobs that the policy chooses, lets them grow, and sees to what becomes of them."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from chainrule.server.board import Board
+from chainrule.server.jobs import Move
+from chainrule.server.launcher import Launcher
+from chainrule.server.policy import Demand, allocate
+from chainrule.server.run import Run
+from chainrule.server.store import Row
+from chainrule.wire.job import JobState
+from chainrule.wire.validation import parse_spec
+
+logger = logging.getLogger(__name__)
+ATTEMPTS = 3
+"""So often a job may be interrupted at the same version before it fails."""
+
+
+STOP_SECONDS = 20.0
+"""The time that running jobs have for their checkpoint when the service ends."""
+
+
+@dataclass
+class _Running:
+    run: Run
+    task: asyncio.Task[None]
+    demand: Demand
+
+
+class Scheduler:
+    """Owns the runs of all jobs."""
+
+    def __init__(self, board: Board, launcher: Launcher, folder: Path) -> None:
+        self._board, self._launcher, self._folder = board, launcher, folder
+        self._running: dict[str, _Running] = {}
+        self._interruptions: dict[str, tuple[int, int]] = {}
+        self._wake = asyncio.Event()
+        self._cancelling: set[str] = set()
+        self._stopping = False
+
+    async def recover(self) -> None:
+        """Put the jobs that an earlier service left in the middle back into the queue."""
+        for row in await self._board.read(self._board.store.rows_in, JobState.STARTING, JobState.RUNNING):
+            await self._board.move(row["id"], Move.INTERRUPT, "the service was started again")
+
+    def wake(self) -> None:
+        """Look again: a job has come, or gone, or the cluster has changed."""
+        self._wake.set()
+
+    async def serve(self) -> None:
+        """Schedule for ever."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            await self._schedule()
+
+    async def _schedule(self) -> None:
+        waiting = await self._board.read(self._board.store.rows_in, JobState.QUEUED)
+        taken = self._cancelling | set(self._running)
+        queued = {row["id"]: _demand(row) for row in waiting if row["id"] not in taken}
+        running = [running.demand for running in self._running.values()]
+        grants = {} if self._stopping else allocate(self._launcher.cpus, running, list(queued.values()))
+        for job_id, workers in grants.items():
+            if job_id in queued:
+                self._start(queued[job_id], workers)
+            else:
+                await self._grow(self._running[job_id], workers)
+        for row in waiting:
+            if row["id"] in queued and row["id"] not in grants:
+                await self._explain(row, queued[row["id"]])
+
+    def _start(self, demand: Demand, workers: int) -> None:
+        run = Run(demand.job_id, self._board, self._launcher, self._folder / demand.job_id, workers)
+        task = asyncio.create_task(self._execute(run), name=f"job {demand.job_id}")
+        given = Demand(demand.job_id, workers, demand.min_workers, demand.max_workers)
+        self._running[demand.job_id] = _Running(run, task, given)
+
+    async def _grow(self, running: _Running, workers: int) -> None:
+        demand = running.demand
+        running.demand = Demand(demand.job_id, workers, demand.min_workers, demand.max_workers)
+        await running.run.grow(workers)
+
+    async def _execute(self, run: Run) -> None:
+        try:
+            await run.execute()
+            await self._give_up_on_repetition(run.job_id)
+        except Exception as error:
+            logger.exception("job %s", run.job_id)
+            await self._board.move(run.job_id, Move.FAIL, f"the service has met an error of its own: {error!r}")
+        finally:
+            del self._running[run.job_id]
+            self.wake()
+
+    async def _give_up_on_repetition(self, job_id: str) -> None:
+        """Fail a job that is interrupted again and again and gets no further."""
+        job = await self._board.read(self._board.store.job, job_id)
+        if job.state is not JobState.QUEUED or self._stopping or not self._launcher.ready.is_set():
+            return
+        version, count = self._interruptions.get(job_id, (-1, 0))
+        self._interruptions[job_id] = (job.version, count + 1 if version == job.version else 1)
+        if self._interruptions[job_id][1] >= ATTEMPTS:
+            reason = f"{ATTEMPTS} attempts in a row have got no further than step {job.version}: {job.reason}"
+            await self._board.move(job_id, Move.FAIL, reason)
+
+    async def _explain(self, row: Row, demand: Demand) -> None:
+        cpus = self._launcher.cpus
+        if not self._launcher.ready.is_set():
+            reason = "waits for Ray"
+        elif demand.min_workers > cpus:
+            reason = f"waits for {demand.min_workers} CPUs (cluster.min_workers); the cluster has {cpus}"
+        else:
+            reason = f"waits for its turn: {cpus} CPUs are shared, first come first served"
+        if row["reason"] != reason:
+            await self._board.update(row["id"], {"reason": reason}, ("state", reason))
+
+    async def cancel(self, job_id: str) -> None:
+        """End a job. Raises JobNotFound, JobNotRunning."""
+        self._cancelling.add(job_id)
+        try:
+            if job_id in self._running:
+                task = self._running[job_id].task
+                task.cancel()
+                await asyncio.wait({task})
+            await self._board.move(job_id, Move.CANCEL, "cancelled by the user")
+        finally:
+            self._cancelling.discard(job_id)
+            self.wake()
+
+    async def stop(self) -> None:
+        """Bring every running job to a checkpoint and back into the queue."""
+        self._stopping = True
+        running = list(self._running.values())
+        for each in running:
+            if not await each.run.stop():
+                each.task.cancel()
+        if running:
+            _, late = await asyncio.wait([each.task for each in running], timeout=STOP_SECONDS)
+            for task in late:
+                task.cancel()
+
+
+def _demand(row: Row) -> Demand:
+    spec = parse_spec(row["spec"])
+    return Demand(row["id"], 0, spec.cluster.min_workers, spec.cluster.max_workers)

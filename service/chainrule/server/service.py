@@ -1,0 +1,74 @@
+"""The composition root: every part of the service is made, joined, started and stopped here."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from chainrule.server.board import Board
+from chainrule.server.data_dir import claimed
+from chainrule.server.launcher import Launcher
+from chainrule.server.listeners import background, grpc_server, http_server, listening_socket
+from chainrule.server.metrics import JobCollector, Registry
+from chainrule.server.page import http_app
+from chainrule.server.scheduler import Scheduler
+from chainrule.server.servicer import TrainingServicer
+from chainrule.server.settings import Settings
+from chainrule.server.store import Store
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where a running service answers."""
+
+    address: str
+    http: str
+
+
+async def run(settings: Settings, announce: Callable[[Addresses], None]) -> None:
+    """Serve until SIGTERM or SIGINT; a second one ends the process at once. Raises LaunchFailed."""
+    stop = asyncio.Event()
+    _on_signals(stop)
+    async with serving(settings) as addresses:
+        announce(addresses)
+        await stop.wait()
+
+
+def _on_signals(stop: asyncio.Event) -> None:
+    def signalled() -> None:
+        if stop.is_set():
+            os._exit(1)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, signalled)
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[Addresses]:
+    """Run all parts of the service; on leaving, every job is at a checkpoint and every process has ended."""
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(claimed(settings.data_dir))
+        board = Board(Store(folder / "chainrule.sqlite3"))
+        stack.callback(board.close)
+        launcher = Launcher(folder / "launcher.log", settings.ray_address, settings.num_cpus, lambda: scheduler.wake())
+        scheduler = Scheduler(board, launcher, folder / "jobs")
+        servicer = TrainingServicer(board, scheduler, folder / "jobs")
+        http = stack.enter_context(listening_socket(settings.host, settings.http_port))
+        port, health = await stack.enter_async_context(grpc_server(settings.host, settings.port, servicer))
+        await scheduler.recover()
+        stack.push_async_callback(launcher.stop)
+        await launcher.start()
+        registry = Registry()
+        registry.register(JobCollector(lambda: board.live.values(), lambda: board.states))
+        app = http_app(registry=registry, jobs=board.all_jobs, ready=lambda: health.serving)
+        await stack.enter_async_context(http_server(app, http))
+        await stack.enter_async_context(background(launcher.keep_alive()))
+        await stack.enter_async_context(background(scheduler.serve()))
+        stack.push_async_callback(scheduler.stop)
+        await health.set(serving=True)
+        stack.push_async_callback(health.set, serving=False)
+        scheduler.wake()
+        yield Addresses(f"{settings.host}:{port}", f"http://{settings.host}:{http.getsockname()[1]}")

@@ -1,0 +1,124 @@
+"""TrainingService: messages in, messages out."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+
+import grpc
+
+from chainrule.server.board import Board
+from chainrule.server.models import Models, predict
+from chainrule.server.scheduler import Scheduler
+from chainrule.v1 import training_pb2 as pb
+from chainrule.v1.training_pb2_grpc import TrainingServiceServicer
+from chainrule.wire.chunks import to_chunks
+from chainrule.wire.errors import ChainruleError, InvalidData
+from chainrule.wire.messages import job_to_message, spec_from_message
+from chainrule.wire.status import to_status
+
+PAGE = 100
+LARGEST_PAGE = 1000
+Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+R = TypeVar("R")
+
+
+def _unary(method: Callable[..., Awaitable[R]]) -> Callable[..., Awaitable[R]]:
+    """End the call with our error's status."""
+
+    @wraps(method)
+    async def call(self: "TrainingServicer", request: Any, context: Context) -> R:
+        try:
+            return await method(self, request, context)
+        except ChainruleError as error:
+            await context.abort_with_status(to_status(error))
+            raise
+
+    return call
+
+
+def _streamed(method: Callable[..., AsyncIterator[R]]) -> Callable[..., AsyncIterator[R]]:
+    """End the stream with our error's status."""
+
+    @wraps(method)
+    async def call(self: "TrainingServicer", request: Any, context: Context) -> AsyncIterator[R]:
+        try:
+            async for message in method(self, request, context):
+                yield message
+        except ChainruleError as error:
+            await context.abort_with_status(to_status(error))
+
+    return call
+
+
+class TrainingServicer(TrainingServiceServicer):  # type: ignore[misc]
+    """What a user's calls do."""
+
+    def __init__(self, board: Board, scheduler: Scheduler, folder: Path) -> None:
+        self._board, self._scheduler, self._folder = board, scheduler, folder
+        self._models = Models(board)
+
+    @_unary
+    async def SubmitJob(self, request: pb.SubmitJobRequest, context: Context) -> pb.SubmitJobResponse:  # noqa: N802
+        """Accept a job."""
+        spec = spec_from_message(request.spec)
+        job = await self._board.create(spec.document(), request.request_id or None)
+        self._scheduler.wake()
+        return pb.SubmitJobResponse(job_id=job.id)
+
+    @_unary
+    async def GetJob(self, request: pb.GetJobRequest, context: Context) -> pb.Job:  # noqa: N802
+        """Return a job."""
+        return job_to_message(await self._board.read(self._board.store.job, request.job_id))
+
+    @_unary
+    async def ListJobs(self, request: pb.ListJobsRequest, context: Context) -> pb.ListJobsResponse:  # noqa: N802
+        """Return a page of jobs, oldest first."""
+        if request.page_token and not request.page_token.isdecimal():
+            raise InvalidData("page_token must be one that ListJobs has given")
+        size = min(request.page_size or PAGE, LARGEST_PAGE)
+        found = await self._board.read(self._board.store.jobs_behind, int(request.page_token or 0), size + 1)
+        token = str(found[size - 1][0]) if len(found) > size else ""
+        return pb.ListJobsResponse(jobs=[job_to_message(job) for _, job in found[:size]], next_page_token=token)
+
+    @_streamed
+    async def WatchJob(self, request: pb.WatchJobRequest, context: Context) -> AsyncIterator[pb.JobEvent]:  # noqa: N802
+        """Send a job's events behind a number, until it has ended."""
+        async for event in self._board.watch(request.job_id, request.after):
+            yield pb.JobEvent.FromString(event)
+
+    @_unary
+    async def CancelJob(self, request: pb.CancelJobRequest, context: Context) -> pb.Job:  # noqa: N802
+        """End a job before its time."""
+        await self._scheduler.cancel(request.job_id)
+        return job_to_message(await self._board.read(self._board.store.job, request.job_id))
+
+    @_unary
+    async def DeleteJob(self, request: pb.DeleteJobRequest, context: Context) -> pb.DeleteJobResponse:  # noqa: N802
+        """Forget a job that has ended, with its files."""
+        await self._board.delete(request.job_id)
+        await asyncio.to_thread(shutil.rmtree, self._folder / request.job_id, ignore_errors=True)
+        return pb.DeleteJobResponse()
+
+    @_streamed
+    async def GetModel(self, request: pb.GetModelRequest, context: Context) -> AsyncIterator[pb.ModelChunk]:  # noqa: N802
+        """Send the file of a job's model."""
+        async for chunk in self._models.chunks(request.job_id):
+            yield chunk
+
+    @_streamed
+    async def Predict(  # noqa: N802
+        self,
+        requests: AsyncIterator[pb.PredictRequest],
+        context: Context,
+    ) -> AsyncIterator[pb.PredictResponse]:
+        """Send the outputs for batches of rows, in their order."""
+        model = None
+        async for request in requests:
+            if model is None:
+                model = await self._models.model(request.job_id)
+                yield pb.PredictResponse(classes=model.summary.classes, outputs=model.summary.outputs)
+            for _, data in to_chunks((await predict(model, request.arrow_batch)).reshape(-1)):
+                yield pb.PredictResponse(outputs=model.summary.outputs, values=data)

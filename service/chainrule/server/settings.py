@@ -1,0 +1,25 @@
+"""The settings of a service."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What `chainrule serve` is told. Port 0 means any that is free; no ray_address means a local Ray of its own."""
+
+    data_dir: Path
+    host: str = "127.0.0.1"
+    port: int = 50051
+    http_port: int = 8080
+    ray_address: str | None = None
+    num_cpus: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("port", "http_port"):
+            if not 0 <= getattr(self, name) <= 65535:
+                raise ValueError(f"{name} must be from 0 to 65535")
+        if self.num_cpus is not None and self.num_cpus < 1:
+            raise ValueError("num_cpus must be >= 1")
+        if self.num_cpus is not None and self.ray_address is not None:
+            raise ValueError("num_cpus is for the embedded Ray; a cluster that is joined counts its own")

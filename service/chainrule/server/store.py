@@ -1,0 +1,233 @@
+"""The store: jobs, events, steps, evaluations and checkpoints in one SQLite file.
+
+One connection serves all, under a lock: SQLite before 3.51.3 can corrupt a WAL that two connections write. A commit
+has reached the disk when it returns (synchronous = FULL).
+"""
+
+import json
+import secrets
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from chainrule.server import tables
+from chainrule.server.jobs import Move, after
+from chainrule.server.tables import checkpoints, evaluations, events, jobs, steps
+from chainrule.wire.errors import ChainruleError, InvalidJob, JobNotFinished, JobNotFound, Violation
+from chainrule.wire.job import Job, JobEvent, JobState
+from chainrule.wire.messages import event_to_message
+
+Row = sa.RowMapping
+Numbers = Sequence[Sequence[float | None]]
+_LIVE = (JobState.STARTING, JobState.RUNNING)
+
+
+class Store:
+    """All that must survive the service. Methods raise JobNotFound for an unknown id."""
+
+    def __init__(self, path: Path) -> None:
+        engine = sa.create_engine(
+            f"sqlite:///{path}", connect_args={"check_same_thread": False}, poolclass=sa.pool.StaticPool
+        )
+        self._lock = threading.Lock()
+        self._connection = engine.connect()
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+            self._connection.exec_driver_sql(f"PRAGMA {pragma}")
+        self._connection.commit()
+        self._create(path)
+
+    def _create(self, path: Path) -> None:
+        with self._transaction() as connection:
+            version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+            if version > tables.SCHEMA_VERSION:
+                raise ChainruleError(
+                    f"the store {path} was written by a newer Chainrule (version {version} of its tables, "
+                    f"{tables.SCHEMA_VERSION} is known here): start that one, or take another data folder"
+                )
+            tables.metadata.create_all(connection)
+            connection.exec_driver_sql(f"PRAGMA user_version = {tables.SCHEMA_VERSION}")
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sa.Connection]:
+        with self._lock, self._connection.begin():
+            yield self._connection
+
+    def create(self, spec: dict[str, Any], request_id: str | None, now: datetime) -> tuple[Job, bool]:
+        """Return (job, whether it is new): a request id that was used gives the job that it made."""
+        with self._transaction() as connection:
+            known = jobs.c.request_id == request_id
+            row = connection.execute(sa.select(jobs).where(known)).mappings().first() if request_id else None
+            if row is not None:
+                if row["spec"] != json.loads(json.dumps(spec)):
+                    raise InvalidJob([Violation("request_id", f"has been used for another job ({row['id']})")])
+                return _job(row), False
+            job_id = secrets.token_hex(6)
+            values = {"id": job_id, "request_id": request_id, "spec": spec, "name": spec["name"]}
+            connection.execute(
+                jobs.insert().values(**values, state=JobState.QUEUED, created=now.timestamp(), metrics={})
+            )
+            return self._add_event(connection, job_id, now, "state", "queued"), True
+
+    def job(self, job_id: str) -> Job:
+        """Return a job."""
+        return _job(self.row(job_id))
+
+    def row(self, job_id: str) -> Row:
+        """Return a job's row, with spec, data and generation."""
+        with self._transaction() as connection:
+            return _row(connection, job_id)
+
+    def jobs_behind(self, sequence: int, limit: int | None) -> list[tuple[int, Job]]:
+        """Return up to `limit` jobs, None for all, in order of arrival, behind the one with this sequence number."""
+        query = sa.select(jobs).where(jobs.c.sequence > sequence).order_by(jobs.c.sequence).limit(limit)
+        with self._transaction() as connection:
+            return [(row["sequence"], _job(row)) for row in connection.execute(query).mappings()]
+
+    def rows_in(self, *states: JobState) -> list[Row]:
+        """Return the rows of all jobs in these states, in order of arrival."""
+        query = sa.select(jobs).where(jobs.c.state.in_(states)).order_by(jobs.c.sequence)
+        with self._transaction() as connection:
+            return list(connection.execute(query).mappings())
+
+    def count_states(self) -> Counter[JobState]:
+        """Return how many jobs are in each state."""
+        query = sa.select(jobs.c.state, sa.func.count()).group_by(jobs.c.state)
+        with self._transaction() as connection:
+            return Counter({JobState(state): count for state, count in connection.execute(query)})
+
+    def move(self, job_id: str, move: Move, now: datetime, reason: str = "") -> Job:
+        """Move a job to its next state. Raises JobNotRunning, changing nothing, where the move is illegal."""
+        with self._transaction() as connection:
+            row = _row(connection, job_id)
+            state = after(JobState(row["state"]), move)
+            changes: dict[str, Any] = {"state": state, "reason": reason}
+            if move is Move.START:
+                changes |= {"generation": row["generation"] + 1, "started": row["started"] or now.timestamp()}
+            if state not in _LIVE:
+                changes |= {"workers": 0, "samples_per_second": 0.0}
+            if state.final:
+                changes["finished"] = now.timestamp()
+            _update(connection, job_id, changes)
+            text = f"{state.lower()}: {reason}" if reason else state.lower()
+            return self._add_event(connection, job_id, now, "state", text)
+
+    def update(
+        self,
+        job_id: str,
+        now: datetime,
+        changes: dict[str, Any],
+        *,
+        event: tuple[str, str] | None = None,
+        new_steps: Numbers = (),
+        new_evaluations: Numbers = (),
+    ) -> Job:
+        """Change a job's columns, add history that is new, and add an event (kind, message): all or nothing."""
+        with self._transaction() as connection:
+            _update(connection, job_id, changes)
+            _add_history(connection, job_id, steps, ("version", "loss", "rows", "seconds"), new_steps)
+            _add_history(connection, job_id, evaluations, ("version", "loss", "accuracy"), new_evaluations)
+            if event is None:
+                return _job(_row(connection, job_id))
+            return self._add_event(connection, job_id, now, *event)
+
+    def losses(self, job_id: str) -> list[tuple[int, float]]:
+        """Return (version, loss before its update) of each step, in order."""
+        query = sa.select(steps.c.version, steps.c.loss).where(steps.c.job_id == job_id).order_by(steps.c.version)
+        with self._transaction() as connection:
+            return [(version, loss) for version, loss in connection.execute(query)]
+
+    def add_checkpoint(self, job_id: str, now: datetime, checkpoint: dict[str, Any], keep: int) -> list[str]:
+        """Record a checkpoint; forget all but the last `keep` and return the forgotten ones' paths."""
+        with self._transaction() as connection:
+            row = {"job_id": job_id, **checkpoint}
+            connection.execute(insert(checkpoints).values(row).on_conflict_do_nothing())
+            _update(connection, job_id, {"weights_sha256": checkpoint["weights_sha256"]})
+            self._add_event(connection, job_id, now, "checkpoint", f"checkpoint at step {checkpoint['version']}")
+            old = _checkpoints(connection, job_id)[keep:]
+            where = checkpoints.c.version.in_([row["version"] for row in old])
+            connection.execute(checkpoints.delete().where(checkpoints.c.job_id == job_id, where))
+            return [row["path"] for row in old]
+
+    def checkpoints(self, job_id: str) -> list[dict[str, Any]]:
+        """Return a job's checkpoints, the latest first."""
+        with self._transaction() as connection:
+            _row(connection, job_id)
+            rows = _checkpoints(connection, job_id)
+            return [{key: value for key, value in row.items() if key != "job_id"} for row in rows]
+
+    def events_behind(self, job_id: str, number: int, limit: int) -> list[bytes]:
+        """Return up to `limit` serialised events behind this number."""
+        query = (
+            sa.select(events.c.message)
+            .where(events.c.job_id == job_id, events.c.number > number)
+            .order_by(events.c.number)
+            .limit(limit)
+        )
+        with self._transaction() as connection:
+            _row(connection, job_id)
+            return list(connection.execute(query).scalars())
+
+    def delete(self, job_id: str) -> None:
+        """Delete a job that has ended, with its history. Raises JobNotFinished."""
+        with self._transaction() as connection:
+            state = JobState(_row(connection, job_id)["state"])
+            if not state.final:
+                raise JobNotFinished(f"job {job_id} is {state}: cancel it before you delete it")
+            connection.execute(jobs.delete().where(jobs.c.id == job_id))
+
+    def _add_event(self, connection: sa.Connection, job_id: str, now: datetime, kind: str, message: str) -> Job:
+        _update(connection, job_id, {"events": jobs.c.events + 1})
+        job = _job(_row(connection, job_id))
+        content = event_to_message(JobEvent(job.events, now, kind, message, job)).SerializeToString()
+        connection.execute(events.insert().values(job_id=job_id, number=job.events, message=content))
+        return job
+
+
+def _row(connection: sa.Connection, job_id: str) -> Row:
+    row = connection.execute(sa.select(jobs).where(jobs.c.id == job_id)).mappings().first()
+    if row is None:
+        raise JobNotFound(f"there is no job {job_id!r}")
+    return row
+
+
+def _update(connection: sa.Connection, job_id: str, changes: dict[str, Any]) -> None:
+    if changes:
+        connection.execute(jobs.update().where(jobs.c.id == job_id).values(**changes))
+
+
+def _add_history(
+    connection: sa.Connection, job_id: str, table: sa.Table, columns: tuple[str, ...], rows: Numbers
+) -> None:
+    """A replay after a recovery tells what is known already, with the same bits: the first row stays."""
+    if rows:
+        values = [{"job_id": job_id, **dict(zip(columns, row, strict=True))} for row in rows]
+        connection.execute(insert(table).on_conflict_do_nothing(), values)
+
+
+def _checkpoints(connection: sa.Connection, job_id: str) -> list[Row]:
+    query = sa.select(checkpoints).where(checkpoints.c.job_id == job_id).order_by(checkpoints.c.version.desc())
+    return list(connection.execute(query).mappings())
+
+
+def _job(row: Row) -> Job:
+    moments = {key: _moment(row[key]) for key in ("created", "started", "finished")}
+    plain = ("id", "name", "reason", "version", "steps", "epoch", "workers", "metrics", "weights_sha256", "events")
+    rate = row["samples_per_second"]
+    values = {**{key: row[key] for key in plain}, **moments, "samples_per_second": rate}
+    return Job(state=JobState(row["state"]), **values)
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

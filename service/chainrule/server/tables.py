@@ -1,0 +1,78 @@
+"""The store's tables."""
+
+from sqlalchemy import JSON, Column, Float, ForeignKey, Integer, LargeBinary, MetaData, String, Table
+
+SCHEMA_VERSION = 1
+"""Rises with every change of the tables; a store of a newer version is refused untouched."""
+
+metadata = MetaData()
+
+
+def _job_id() -> Column[str]:
+    return Column("job_id", String, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("sequence", Integer, primary_key=True, autoincrement=True),  # order of arrival
+    Column("id", String, nullable=False, unique=True),
+    Column("request_id", String, unique=True),
+    Column("spec", JSON, nullable=False),
+    Column("data", JSON),  # the DatasetSummary, once the data has been read
+    Column("generation", Integer, nullable=False, default=0),
+    Column("name", String, nullable=False),
+    Column("state", String, nullable=False, index=True),
+    Column("reason", String, nullable=False, default=""),
+    Column("version", Integer, nullable=False, default=0),
+    Column("steps", Integer, nullable=False, default=0),
+    Column("epoch", Integer, nullable=False, default=0),
+    Column("workers", Integer, nullable=False, default=0),
+    Column("metrics", JSON, nullable=False, default=dict),
+    Column("weights_sha256", String),
+    Column("samples_per_second", Float, nullable=False, default=0.0),
+    Column("created", Float, nullable=False),  # seconds since 1970
+    Column("started", Float),
+    Column("finished", Float),
+    Column("events", Integer, nullable=False, default=0),
+    sqlite_autoincrement=True,
+)
+
+events = Table(
+    "events",
+    metadata,
+    _job_id(),
+    Column("number", Integer, primary_key=True),
+    Column("message", LargeBinary, nullable=False),  # chainrule.v1.JobEvent
+)
+
+steps = Table(
+    "steps",
+    metadata,
+    _job_id(),
+    Column("version", Integer, primary_key=True),
+    Column("loss", Float, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("seconds", Float, nullable=False),
+)
+
+evaluations = Table(
+    "evaluations",
+    metadata,
+    _job_id(),
+    Column("version", Integer, primary_key=True),
+    Column("loss", Float, nullable=False),
+    Column("accuracy", Float),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    _job_id(),
+    Column("version", Integer, primary_key=True),
+    Column("generation", Integer, nullable=False),
+    Column("path", String, nullable=False),
+    Column("weights_sha256", String, nullable=False),
+    Column("model_sha256", String, nullable=False),
+    Column("optimizer_sha256", String, nullable=False),
+)
