@@ -22,7 +22,15 @@ def _one_of(*names: str) -> AfterValidator:
 
 
 _strict = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must not hold line breaks or other control characters")
+    return text
+
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_printable)]
 Count = Annotated[int, Ge(1), Le(2**31 - 1)]
 Positive = Annotated[float, Gt(0)]
 Fraction = Annotated[float, Ge(0), Lt(1)]

@@ -1,0 +1,58 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PROTO_VENV := build/proto-venv
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+
+.PHONY: help demo test lint format proto lock clean
+
+help:                ## show this
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
+
+demo: $(VENV)/demo   ## train on handwritten digits: a service, a job, its model
+	$(BIN)/chainrule demo
+
+test: $(VENV)/development $(PROTO_VENV)/installed   ## run all tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/development   ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/development   ## put the code into the common format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+proto: $(PROTO_VENV)/installed   ## generate Python from the .proto files
+	$(PROTO_VENV)/bin/python proto/generate.py proto/chainrule/v1
+
+lock: $(VENV)/development   ## pin all dependencies anew, with hashes
+	$(COMPILE) --extra demo pyproject.toml -o deploy/requirements.txt
+	$(COMPILE) --extra demo --group dev pyproject.toml -c deploy/requirements.txt -o tests/requirements.txt
+	$(COMPILE) --group build -c tests/requirements.txt -o deploy/build-requirements.txt
+	$(COMPILE) --group proto -o proto/requirements.txt
+
+clean:               ## remove everything that was made here
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# An environment counts as made when its stamp is there; a change of what it is made from makes it anew.
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Chainrule needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/demo: deploy/requirements.txt deploy/build-requirements.txt pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --require-hashes -r deploy/requirements.txt -r deploy/build-requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/development: tests/requirements.txt pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --require-hashes -r tests/requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@ $(VENV)/demo
+
+$(PROTO_VENV)/installed: proto/requirements.txt | $(VENV)/bin/python
+	$(PYTHON) -m venv $(PROTO_VENV)
+	$(PROTO_VENV)/bin/python -m pip install --quiet --require-hashes -r proto/requirements.txt
+	touch $@

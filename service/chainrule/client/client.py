@@ -1,0 +1,147 @@
+"""The service, as Python objects."""
+
+import builtins
+import os
+import threading
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+
+from chainrule.client.connection import Patience, ended, open_channel, our_errors, service_address
+from chainrule.client.job_file import read_job
+from chainrule.client.model_file import save_model
+from chainrule.client.predictions import Predictions, collect, encode, read_rows
+from chainrule.v1 import training_pb2 as messages
+from chainrule.v1.training_pb2_grpc import TrainingServiceStub
+from chainrule.wire.errors import DeadlineExceeded, ServiceUnavailable
+from chainrule.wire.job import Job, JobEvent
+from chainrule.wire.messages import event_from_message, job_from_message, spec_to_message
+from chainrule.wire.spec import JobSpec
+from chainrule.wire.validation import parse_spec
+
+WATCH_SECONDS = 60.0
+"""The deadline of one stream of `watch`; the next goes on where it ended."""
+TRANSFER_SECONDS = 600.0
+"""The deadline of a model's download and of a table's predictions."""
+
+
+class Client:
+    """A connection to a service. Every call has a deadline and raises ChainruleError.
+
+    >>> with Client("127.0.0.1:50051") as client:
+    ...     job = client.submit("digits.toml")
+    ...     for event in client.watch(job):
+    ...         print(event.job.version, event.job.metrics)
+    """
+
+    def __init__(self, address: str | None = None, *, timeout: float = 30.0) -> None:
+        self.address = service_address(address)
+        self.timeout = timeout
+        self._closed = threading.Event()
+        self._channel = open_channel(self.address)
+        self._stub = TrainingServiceStub(self._channel)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connection and every call that is under way."""
+        self._closed.set()
+        self._channel.close()
+
+    def submit(
+        self, spec: JobSpec | Mapping[str, Any] | str | os.PathLike[str], *, request_id: str | None = None
+    ) -> str:
+        """Hand in a job, or the path of a .toml or .json file, and return its id. Raises InvalidJob.
+
+        The same request id again gives the same job; without one, each call hands in a job of its own.
+        """
+        if isinstance(spec, str | os.PathLike):
+            spec = read_job(Path(spec))
+        if not isinstance(spec, JobSpec):
+            spec = parse_spec(spec)
+        request = messages.SubmitJobRequest(spec=spec_to_message(spec), request_id=request_id or uuid.uuid4().hex)
+        job_id: str = self._ask(self._stub.SubmitJob, request).job_id
+        return job_id
+
+    def get(self, id: str) -> Job:
+        """Return the job as it is now. Raises JobNotFound."""
+        return job_from_message(self._ask(self._stub.GetJob, messages.GetJobRequest(job_id=id)))
+
+    def list(self) -> list[Job]:
+        """Return every job, the oldest first."""
+        jobs: builtins.list[Job] = []
+        request = messages.ListJobsRequest()
+        while True:
+            page = self._ask(self._stub.ListJobs, request)
+            jobs += map(job_from_message, page.jobs)
+            if not page.next_page_token:
+                return jobs
+            request = messages.ListJobsRequest(page_token=page.next_page_token)
+
+    def watch(self, id: str, *, after: int = 0) -> Iterator[JobEvent]:
+        """Yield the job's events after+1, after+2, ... without a gap until it has ended. Survives a service's restart.
+
+        Raises ServiceUnavailable when the service has been away for `timeout` seconds.
+        """
+        patience = Patience(self.timeout, self._closed)
+        while True:
+            try:
+                for event in self._events(id, after):
+                    patience.renew()
+                    after = event.number
+                    yield event
+                    if event.job.state.final:
+                        return
+                job = self.get(id)
+                if job.state.final and job.events <= after:
+                    return
+                patience.renew()
+                patience.wait()
+            except ServiceUnavailable:
+                if not patience.wait():
+                    raise
+
+    def _events(self, id: str, after: int) -> Iterator[JobEvent]:
+        """Yield the events of one stream, until it ends or reaches its deadline."""
+        request = messages.WatchJobRequest(job_id=id, after=after)
+        try:
+            with ended(self._stub.WatchJob(request, timeout=WATCH_SECONDS), self.address) as stream:
+                yield from map(event_from_message, stream)
+        except DeadlineExceeded:
+            return
+
+    def cancel(self, id: str) -> Job:
+        """Cancel the job and return it. Raises JobNotFound, JobNotRunning."""
+        return job_from_message(self._ask(self._stub.CancelJob, messages.CancelJobRequest(job_id=id)))
+
+    def delete(self, id: str) -> None:
+        """Delete a job that has ended, with its checkpoints. Raises JobNotFound, JobNotFinished."""
+        self._ask(self._stub.DeleteJob, messages.DeleteJobRequest(job_id=id))
+
+    def download(self, id: str, path: str | os.PathLike[str]) -> Path:
+        """Write the last checkpoint's model to a safetensors file, whole or not at all. Raises ModelNotFound."""
+        stream = self._stub.GetModel(messages.GetModelRequest(job_id=id), timeout=TRANSFER_SECONDS)
+        with ended(stream, self.address) as chunks:
+            return save_model(chunks, Path(path))
+
+    def predict(self, id: str, rows: pa.Table | str | os.PathLike[str]) -> Predictions:
+        """Return the model's outputs for a table, or for a CSV, Parquet or Arrow file. Raises InvalidData."""
+        table = rows if isinstance(rows, pa.Table) else read_rows(Path(rows))
+        requests = (
+            messages.PredictRequest(job_id=id if number == 0 else "", arrow_batch=batch)
+            for number, batch in enumerate(encode(table))
+        )
+        with ended(self._stub.Predict(requests, timeout=TRANSFER_SECONDS), self.address) as responses:
+            return collect(responses, table.num_rows)
+
+    def _ask(self, method: Any, request: Any) -> Any:
+        with our_errors(self.address):
+            return method(request, timeout=self.timeout)

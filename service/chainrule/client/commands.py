@@ -1,0 +1,222 @@
+"""The command line, but for `serve`, which chainrule.server.main adds."""
+
+from pathlib import Path
+
+import click
+import numpy as np
+
+from chainrule.client import demo as digits
+from chainrule.client import options
+from chainrule.client.client import Client
+from chainrule.client.display import follow, open_console
+from chainrule.client.documents import event_document, job_document, plain
+from chainrule.client.exits import DONE, FAILED, INTERRUPTED, REFUSED, invoke
+from chainrule.client.options import connect, print_json, tell
+from chainrule.client.predictions import Predictions
+from chainrule.client.tables import job_table, jobs_table
+from chainrule.wire.job import Job, JobState
+
+__all__ = ["group", "invoke"]
+
+_job = click.argument("job", metavar="JOB")
+_rows = click.argument("rows", metavar="ROWS.csv", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+_output = click.Path(dir_okay=False, path_type=Path)
+_folder = click.Path(file_okay=False, path_type=Path)
+
+
+@click.group(name="chainrule", invoke_without_command=True)
+@options.group_server
+@click.version_option(package_name="chainrule")
+@click.pass_context
+def group(context: click.Context) -> None:
+    """Train dense networks on a cluster of plain CPU machines.
+
+    \b
+    chainrule serve                    start a service here
+    chainrule submit digits.toml       hand in a job
+    chainrule demo                     see all of it on handwritten digits
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), err=True)
+        context.exit(REFUSED)
+
+
+@group.command()
+@click.argument("job_file", metavar="JOB.toml", type=click.Path(path_type=Path))
+@click.option("--watch", "watching", is_flag=True, help="Watch the job until it ends.")
+@click.option("--request-id", metavar="ID", help="The same ID again gives the same job.")
+@options.as_json
+@options.server
+def submit(job_file: Path, watching: bool, request_id: str | None, as_json: bool) -> None:
+    """Hand in a job and print its id.
+
+    \b
+    chainrule submit digits.toml
+    chainrule submit digits.toml --watch --server trainer:50051
+    """
+    with connect() as client:
+        job = client.submit(job_file, request_id=request_id)
+        tell(as_json, {"id": job}, job)
+        if watching:
+            _watch(client, job, 0, as_json)
+
+
+@group.command("list")
+@options.as_json
+@options.server
+def list_jobs(as_json: bool) -> None:
+    """List all jobs, the oldest first.
+
+    \b
+    chainrule list
+    chainrule list --json | jq '.[] | select(.state == "RUNNING") | .id'
+    """
+    with connect() as client:
+        jobs = client.list()
+    if as_json:
+        print_json([job_document(job) for job in jobs])
+    else:
+        open_console().print(jobs_table(jobs))
+
+
+@group.command()
+@_job
+@options.as_json
+@options.server
+def show(job: str, as_json: bool) -> None:
+    """Show a job: where it is, and its loss.
+
+    \b
+    chainrule show JOB
+    chainrule show JOB --json | jq .metrics.validation.accuracy
+    """
+    with connect() as client:
+        _print_job(client.get(job), as_json)
+
+
+@group.command()
+@_job
+@options.as_json
+@options.server
+def watch(job: str, as_json: bool) -> None:
+    """Watch a job until it ends; Ctrl-C ends the watching only.
+
+    The exit code is 0 if the job succeeded, and 1 if it failed or was cancelled.
+
+    \b
+    chainrule watch JOB
+    chainrule watch JOB --json | jq .job.metrics.train.loss
+    """
+    with connect() as client:
+        _watch(client, job, max(0, client.get(job).events - 1), as_json)
+
+
+@group.command()
+@_job
+@options.as_json
+@options.server
+def cancel(job: str, as_json: bool) -> None:
+    """Cancel a job that has not ended.
+
+    \b
+    chainrule cancel JOB
+    """
+    with connect() as client:
+        _print_job(client.cancel(job), as_json)
+
+
+@group.command()
+@_job
+@options.as_json
+@options.server
+def delete(job: str, as_json: bool) -> None:
+    """Delete a job that has ended, with its checkpoints.
+
+    \b
+    chainrule delete JOB
+    """
+    with connect() as client:
+        client.delete(job)
+    tell(as_json, {"id": job}, f"{job} is deleted")
+
+
+@group.command()
+@_job
+@click.option("-o", "--output", type=_output, required=True, help="The file.")
+@options.as_json
+@options.server
+def download(job: str, output: Path, as_json: bool) -> None:
+    """Write a job's model, of its last checkpoint, to a safetensors file.
+
+    \b
+    chainrule download JOB -o model.safetensors
+    """
+    with connect() as client:
+        path = client.download(job, output)
+    size = path.stat().st_size
+    tell(as_json, {"path": str(path), "bytes": size}, f"{path}: {size:,} bytes")
+
+
+@group.command()
+@_job
+@_rows
+@options.as_json
+@options.server
+def predict(job: str, rows: Path, as_json: bool) -> None:
+    """Print a prediction for each row of a CSV, Parquet or Arrow file.
+
+    \b
+    chainrule predict JOB rows.csv
+    chainrule predict JOB rows.csv --json > predictions.json
+    """
+    with connect() as client:
+        predictions = client.predict(job, rows)
+    labels = _labels(predictions)
+    tell(as_json, plain(labels), "\n".join(map(str, labels)))
+
+
+@group.command()
+@click.option("--dir", "folder", type=_folder, default=Path("build/demo"), show_default=True, help="For all its files.")
+@options.as_json
+def demo(folder: Path, as_json: bool) -> None:
+    """Train on scikit-learn's handwritten digits, with a service that lives as long as the demo.
+
+    \b
+    chainrule demo
+    chainrule demo --dir /tmp/demo
+    """
+    result = digits.run(folder, open_console(stderr=as_json))
+    if as_json:
+        print_json(result.document())
+    raise click.exceptions.Exit(DONE if result.good else FAILED)
+
+
+def _labels(predictions: Predictions) -> list[str] | list[float]:
+    """Return the predictions; a number with the digits that a float32 has."""
+    if predictions.classes:
+        return predictions.labels
+    return [float(str(np.float32(number))) for number in predictions.labels]
+
+
+def _print_job(job: Job, as_json: bool) -> None:
+    if as_json:
+        print_json(job_document(job))
+    else:
+        open_console().print(job_table(job))
+
+
+def _watch(client: Client, id: str, after: int, as_json: bool) -> None:
+    """Show a job until it ends; exit with 1 if it does not succeed."""
+    job = None
+    try:
+        if as_json:
+            for event in client.watch(id, after=after):
+                print_json(event_document(event))
+                job = event.job
+        else:
+            job = follow(client.watch(id, after=after), open_console())
+    except KeyboardInterrupt:
+        click.echo(f"{id} goes on; `chainrule watch {id}` shows it again", err=True)
+        raise click.exceptions.Exit(INTERRUPTED) from None
+    if (job or client.get(id)).state is not JobState.SUCCEEDED:
+        raise click.exceptions.Exit(FAILED)

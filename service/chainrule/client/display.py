@@ -1,0 +1,120 @@
+"""What a person sees of a job that is watched: a live bar in a terminal, lines in a pipe."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from chainrule.wire.job import Job, JobEvent
+
+Show = Callable[[JobEvent], None]
+_PIPE_WIDTH = 4096  # where nobody looks at columns, nothing is cut
+
+
+def open_console(*, stderr: bool = False) -> Console:
+    """Return a console on stdout or stderr that takes text as it is: no markup, nothing wrapped or cut in a pipe."""
+    terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    width = None if terminal else _PIPE_WIDTH
+    return Console(
+        stderr=stderr,
+        force_terminal=terminal,
+        width=width,
+        soft_wrap=not terminal,
+        markup=False,
+        emoji=False,
+        highlight=False,
+    )
+
+
+def follow(events: Iterable[JobEvent], console: Console) -> Job | None:
+    """Show the events as they come, then a summary, and return the job as it was last: live in a terminal, or lines."""
+    job = None
+    with _display(console) as show:
+        for event in events:
+            show(event)
+            job = event.job
+    if job:
+        console.print(summary(job))
+    return job
+
+
+def progress_text(job: Job) -> str:
+    """Return the job's numbers: `step 120 of 240, epoch 5, loss 0.2141, 9,120 samples/s, 2 workers`."""
+    return f"step {job.version:,}" + (f" of {job.steps:,}" if job.steps else "") + f", {_numbers(job)}"
+
+
+def _numbers(job: Job) -> str:
+    speed = f"{job.samples_per_second:,.0f} samples/s" if job.samples_per_second else ""
+    workers = f"{job.workers} worker{'' if job.workers == 1 else 's'}"
+    return ", ".join(filter(None, [f"epoch {job.epoch}", measures_text(job), speed, workers]))
+
+
+def measures_text(job: Job) -> str:
+    """Return the training loss and what is known from validation."""
+    train, validation = job.metrics.get("train", {}), job.metrics.get("validation", {})
+    parts = [f"loss {train['loss']:.4f}"] if "loss" in train else []
+    if "accuracy" in validation:
+        parts.append(f"validation accuracy {validation['accuracy']:.1%}")
+    elif "loss" in validation:
+        parts.append(f"validation loss {validation['loss']:.4f}")
+    return ", ".join(parts)
+
+
+def event_line(event: JobEvent) -> str:
+    """Return the line of an event: `14:02:11 progress   step 120 of 240, ...`."""
+    text = progress_text(event.job) if event.kind == "progress" else event.message or event.job.state
+    return f"{event.time.astimezone():%H:%M:%S} {event.kind:<10} {text}"
+
+
+def summary(job: Job) -> str:
+    """Return the sentence that ends a watch."""
+    words = f"{job.name} {job.state} at step {job.version:,} of {job.steps:,}"
+    if job.started and job.finished:
+        words += f" after {(job.finished - job.started).total_seconds():.1f} s"
+    return f"{words}: {job.reason or measures_text(job)}".rstrip(": ")
+
+
+def _display(console: Console) -> AbstractContextManager[Show]:
+    return _bar(console) if console.is_interactive else _lines(console)
+
+
+@contextmanager
+def _lines(console: Console) -> Iterator[Show]:
+    yield lambda event: console.print(event_line(event), soft_wrap=True)
+
+
+@contextmanager
+def _bar(console: Console) -> Iterator[Show]:
+    with _JobProgress(console=console, transient=True) as bar:
+        yield bar.show
+
+
+class _JobProgress(Progress):
+    """A bar of steps with the job's numbers in a second line; events other than progress become lines above."""
+
+    def __init__(self, console: Console, transient: bool) -> None:
+        self._job: Job | None = None
+        state = TextColumn("{task.description}", markup=False)
+        columns = (state, BarColumn(None), MofNCompleteColumn(), TimeRemainingColumn())
+        super().__init__(*columns, console=console, transient=transient, expand=True)
+
+    def show(self, event: JobEvent) -> None:
+        """Draw the job as the event tells it; a progress event waits for the next of ten drawings a second."""
+        self._job = job = event.job
+        progress = event.kind == "progress"
+        total = job.steps or None
+        if not self.tasks:  # the speed, and so the time left, is measured from here
+            self.add_task("", completed=job.version, total=total)
+        description = f"{job.state}: {job.reason}" if job.reason else job.state
+        self.update(self.task_ids[0], description=description, completed=job.version, total=total, refresh=not progress)
+        if not progress:
+            self.console.print(event_line(event))
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        """Yield the bar and the line of numbers."""
+        yield self.make_tasks_table(self.tasks)
+        if self._job:
+            yield Text(_numbers(self._job), style="dim")

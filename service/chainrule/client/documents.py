@@ -1,0 +1,36 @@
+"""Jobs and events -> plain data for JSON."""
+
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+from chainrule.wire.job import Job, JobEvent
+
+_KEYS = (
+    *("id", "name", "state", "reason", "version", "steps", "epoch", "workers", "metrics", "weights_sha256"),
+    *("created", "started", "finished"),
+)
+
+
+def job_document(job: Job) -> dict[str, Any]:
+    """Return what `show --json` prints: nothing and NaN become null, times are ISO 8601 in UTC."""
+    return {key: plain(getattr(job, key)) for key in _KEYS}
+
+
+def event_document(event: JobEvent) -> dict[str, Any]:
+    """Return what `watch --json` prints for an event."""
+    document = {"number": event.number, "time": plain(event.time), "kind": event.kind, "message": event.message}
+    return document | {"job": job_document(event.job)}
+
+
+def plain(value: Any) -> Any:
+    """Return the value as JSON knows it."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    if value == "" or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    return value

@@ -1,0 +1,60 @@
+"""A job file (TOML or JSON) -> a document for chainrule.wire.validation."""
+
+import json
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from chainrule.wire.errors import InvalidJob, Violation
+
+_PARSERS: dict[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".json": json.loads}
+
+
+def read_job(path: Path) -> dict[str, Any]:
+    """Return the file's document. Raises InvalidJob with the file, and with line and column where it is malformed.
+
+    A relative `data.train` that lies beside the file becomes absolute; the service looks for any other by itself.
+    """
+    parse = _PARSERS.get(path.suffix.lower())
+    if parse is None:
+        raise _invalid(f"{path} is no job file: its name must end in .toml or .json")
+    document = _parsed(path, parse, _text(path))
+    if not isinstance(document, dict):
+        raise _invalid(f"{path} must hold a table of fields")
+    return _located(document, path.parent)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise _invalid(f"{path} is not text in UTF-8") from None
+    except OSError as error:
+        raise _invalid(f"cannot read {path}: {error.strerror}") from error
+
+
+def _parsed(path: Path, parse: Callable[[str], Any], text: str) -> Any:
+    kind = path.suffix[1:].upper()
+    try:
+        return parse(text)
+    except json.JSONDecodeError as error:
+        raise _invalid(f"{path} is not {kind}: {error.msg} (at line {error.lineno}, column {error.colno})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise _invalid(f"{path} is not {kind}: {error}") from None
+    except (ValueError, RecursionError) as error:  # a number of too many digits, brackets too deep
+        raise _invalid(f"{path} is not {kind} that can be read: {error}") from None
+
+
+def _located(document: dict[str, Any], folder: Path) -> dict[str, Any]:
+    data = document.get("data")
+    if not isinstance(data, dict):
+        return document
+    train = data.get("train")
+    if not isinstance(train, str) or not train or "://" in train or not (folder / train).exists():
+        return document
+    return document | {"data": {**data, "train": str((folder / train).resolve())}}
+
+
+def _invalid(problem: str) -> InvalidJob:
+    return InvalidJob([Violation("", problem)])

@@ -1,0 +1,51 @@
+"""What the commands have in common: the service's address, and JSON or words."""
+
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from chainrule.client.client import Client
+from chainrule.client.connection import SERVER_VARIABLE, service_address
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_ADDRESS = "chainrule.server"
+
+
+def _remember(context: click.Context, _: click.Parameter, address: str | None) -> None:
+    """Keep the address for the whole call; a command's option comes later than the group's and counts more."""
+    if address is None:
+        return
+    try:
+        context.meta[_ADDRESS] = service_address(address)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def _server(**settings: Any) -> Callable[[_Command], _Command]:
+    text = "The service; 127.0.0.1:50051 if nothing is said."
+    return click.option("--server", metavar="HOST:PORT", expose_value=False, callback=_remember, help=text, **settings)
+
+
+group_server = _server(envvar=SERVER_VARIABLE, show_envvar=True)
+server = _server()
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def connect() -> Client:
+    """Return a client of the service that the command line names."""
+    return Client(click.get_current_context().meta.get(_ADDRESS))
+
+
+def print_json(document: Any) -> None:
+    """Print a document as one line."""
+    click.echo(json.dumps(document, allow_nan=False))
+
+
+def tell(as_json: bool, document: Any, words: str) -> None:
+    """Print the document where JSON is asked for, else the words."""
+    if as_json:
+        print_json(document)
+    else:
+        click.echo(words)

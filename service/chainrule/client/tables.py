@@ -1,0 +1,53 @@
+"""Jobs as tables for a person to read."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from rich.table import Table
+
+from chainrule.client.display import progress_text
+from chainrule.wire.job import Job
+
+_COLUMNS = ("ID", "NAME", "STATE", "STEP", "LOSS", "ACCURACY", "WORKERS", "REASON")
+_NUMBERS = ("STEP", "LOSS", "ACCURACY", "WORKERS")
+
+
+def job_table(job: Job) -> Table:
+    """Return one job as names and values."""
+    table = Table.grid(padding=(0, 2))
+    rows = {
+        "id": job.id,
+        "name": job.name,
+        "state": f"{job.state}: {job.reason}" if job.reason else job.state,
+        "progress": progress_text(job),
+        **{split: ", ".join(f"{k} {v:.4f}" for k, v in sorted(m.items())) for split, m in sorted(job.metrics.items())},
+        "weights": job.weights_sha256 or "",
+        **{name: _moment(getattr(job, name)) for name in ("created", "started", "finished")},
+    }
+    for name, value in rows.items():
+        if value:
+            table.add_row(name, value)
+    return table
+
+
+def jobs_table(jobs: Iterable[Job]) -> Table:
+    """Return jobs as one line each, with the training loss and the validation accuracy."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in _COLUMNS:
+        table.add_column(name, justify="right" if name in _NUMBERS else "left", no_wrap=name == "ID")
+    for job in jobs:
+        table.add_row(*_cells(job))
+    return table
+
+
+def _cells(job: Job) -> tuple[str, ...]:
+    loss, accuracy = (job.metrics.get(s, {}).get(m) for s, m in (("train", "loss"), ("validation", "accuracy")))
+    return (
+        *(job.id, job.name, job.state, f"{job.version}/{job.steps}" if job.steps else "-"),
+        *("-" if loss is None else f"{loss:.4f}", "-" if accuracy is None else f"{accuracy:.1%}"),
+        *(str(job.workers), job.reason),
+    )
+
+
+def _moment(moment: datetime | None) -> str:
+    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}" if moment else ""

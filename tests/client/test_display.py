@@ -1,0 +1,85 @@
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from chainrule.client.display import event_line, follow, open_console, progress_text, summary
+from chainrule.wire.job import JobState
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    return Console(file=io.StringIO(), force_terminal=True, width=100, markup=False, highlight=False)
+
+
+class TestText:
+    def test_of_progress_has_all_numbers(self, job):
+        numbers = "loss 0.2500, validation accuracy 96.1%, 9,120 samples/s, 2 workers"
+        assert progress_text(job) == f"step 50 of 100, epoch 10, {numbers}"
+
+    def test_of_progress_leaves_out_what_is_not_known(self, job):
+        unknown = replace(job, version=0, steps=0, epoch=0, metrics={}, samples_per_second=0.0, workers=1)
+        assert progress_text(unknown) == "step 0, epoch 0, 1 worker"
+
+    def test_of_regression_has_the_validation_loss(self, job):
+        regression = replace(job, metrics={"train": {"loss": 1.0}, "validation": {"loss": 2.0}})
+        assert "loss 1.0000, validation loss 2.0000" in progress_text(regression)
+
+    def test_of_an_event_has_its_kind(self, remote):
+        lines = [event_line(event)[9:] for event in remote.events]
+        assert lines[0] == "state      QUEUED"
+        assert lines[2].startswith("progress   step 50 of 100")
+        assert lines[3] == "checkpoint version 50 is saved"
+
+    def test_of_a_summary_says_how_it_ended(self, remote):
+        ended = remote.events[-1].job
+        assert summary(ended) == (
+            "digits SUCCEEDED at step 100 of 100 after 9.0 s: loss 0.2500, validation accuracy 96.1%"
+        )
+        failed = replace(ended, state=JobState.FAILED, reason="digits.csv has no column 'label'")
+        assert summary(failed).endswith(": digits.csv has no column 'label'")
+
+
+class TestFollow:
+    def test_in_a_pipe_gives_a_line_for_each_event_and_a_summary(self, remote, pipe):
+        assert follow(remote.events, pipe) == remote.events[-1].job
+        lines = pipe.file.getvalue().splitlines()
+        assert lines[:-1] == [event_line(event) for event in remote.events]
+        assert lines[-1] == summary(remote.events[-1].job)
+
+    def test_in_a_pipe_writes_each_line_at_once(self, remote, pipe):
+        lengths = []
+
+        def events():
+            for event in remote.events:
+                lengths.append(len(pipe.file.getvalue().splitlines()))
+                yield event
+
+        follow(events(), pipe)
+        assert lengths == [0, 1, 2, 3, 4]
+
+    def test_in_a_terminal_draws_a_bar_with_lines_above(self, remote, terminal):
+        assert follow(remote.events, terminal) == remote.events[-1].job
+        text = terminal.file.getvalue()
+        assert "checkpoint version 50 is saved" in text
+        assert "50/100" in text
+        assert "validation accuracy 96.1%" in text
+        assert "progress   step" not in text
+
+    def test_in_a_terminal_shows_why_a_job_waits(self, remote, terminal, job):
+        waiting = replace(job, state=JobState.QUEUED, steps=0, reason="2 CPUs are free, it needs 4 [all]")
+        follow([replace(remote.events[0], job=waiting)], terminal)
+        assert "QUEUED: 2 CPUs are free, it needs 4 [all]" in terminal.file.getvalue()
+
+    def test_of_nothing_says_nothing(self, pipe):
+        assert follow([], pipe) is None
+        assert pipe.file.getvalue() == ""
+
+
+def test_console_of_a_pipe_never_wraps(capsys):
+    open_console().print("word " * 100)
+    open_console(stderr=True).print("oops " * 100)
+    captured = capsys.readouterr()
+    assert captured.out.count("\n") == captured.err.count("\n") == 1

@@ -1,0 +1,26 @@
+from dataclasses import replace
+
+from chainrule.client.documents import event_document, job_document
+
+
+class TestDocuments:
+    def test_of_a_job_has_these_keys(self, job):
+        document = job_document(job)
+        keys = "id name state reason version steps epoch workers metrics weights_sha256 created started finished"
+        assert list(document) == keys.split()
+        assert document["created"] == "2026-03-01T12:00:00.000Z"
+        assert document["reason"] is document["weights_sha256"] is document["finished"] is None
+
+    def test_of_a_job_has_null_for_what_json_cannot_say(self, job):
+        diverged = replace(job, metrics={"train": {"loss": float("nan")}})
+        assert job_document(diverged)["metrics"] == {"train": {"loss": None}}
+
+    def test_of_an_event_has_the_job_in_it(self, remote):
+        event = remote.events[3]
+        assert event_document(event) == {
+            "number": 4,
+            "time": "2026-03-01T12:00:00.000Z",
+            "kind": "checkpoint",
+            "message": "version 50 is saved",
+            "job": job_document(event.job),
+        }

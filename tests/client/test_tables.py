@@ -1,0 +1,20 @@
+from dataclasses import replace
+
+from chainrule.client.tables import job_table, jobs_table
+
+
+def test_shows_one_job_by_name_and_value(pipe, job):
+    pipe.print(job_table(replace(job, reason="because", weights_sha256="5" * 64)))
+    rows = dict(line.split(None, 1) for line in pipe.file.getvalue().splitlines())
+    assert rows["state"].strip() == "RUNNING: because"
+    assert rows["validation"].strip() == "accuracy 0.9610, loss 0.5000"
+    assert rows["weights"].strip() == "5" * 64
+    assert "finished" not in rows
+
+
+def test_shows_jobs_a_line_each_and_cut_nothing(pipe, job):
+    pipe.print(jobs_table([job, replace(job, id="b2", name="[red]" + "long " * 39, steps=0)]))
+    lines = [line.rstrip() for line in pipe.file.getvalue().splitlines()]
+    assert len(lines) == 3
+    assert lines[1].split()[:4] == ["a1", "digits", "RUNNING", "50/100"]
+    assert "[red]" + "long " * 38 in lines[2]
