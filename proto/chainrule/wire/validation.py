@@ -60,7 +60,11 @@ def _violation(detail: ErrorDetails) -> Violation:
         near = difflib.get_close_matches(str(detail["loc"][-1]), _FIELDS, n=1)
         return Violation(path, "is not a field of a job" + (f"; did you mean {near[0]}?" if near else ""))
     problem = _PROBLEMS.get(detail["type"])
-    return Violation(path, problem.format(**detail.get("ctx", {})) if problem else f"is wrong: {detail['msg']}")
+    if problem is None:
+        return Violation(path, f"is wrong: {detail['msg']}")
+    bounds = detail.get("ctx", {})
+    whole = {name: int(bound) for name, bound in bounds.items() if isinstance(bound, float) and bound.is_integer()}
+    return Violation(path, problem.format(**{**bounds, **whole}))
 
 
 def _relations(document: Mapping[str, Any]) -> Iterator[Violation]:

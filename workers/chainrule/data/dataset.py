@@ -82,8 +82,9 @@ def _targets(label: pa.ChunkedArray, spec: JobSpec) -> tuple[tuple[str, ...], ND
     source, name = spec.data.train, spec.data.label
     if not LOSSES[spec.network.loss].classes:
         return (), numbers(pa.table({name: label}), [name], source).astype(np.float32)
-    if label.null_count:
-        row = pc.index(pc.is_null(label), pa.scalar(True)).as_py()
+    absent = pc.equal(label, "") if pa.types.is_string(label.type) else pc.is_null(label)
+    if pc.any(absent).as_py():
+        row = pc.index(absent, pa.scalar(True)).as_py()
         raise InvalidData(f"{source}: row {row + 1} has no label in column {name!r}")
     if pa.types.is_floating(label.type) and not pc.all(pc.equal(label, pc.floor(label))).as_py():
         raise InvalidData(

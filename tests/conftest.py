@@ -1,0 +1,140 @@
+"""What tests of several folders share: one real service with one Ray for the whole run, and real data."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.request import urlopen
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+from sklearn.datasets import load_digits
+
+settings.register_profile(
+    "chainrule", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], max_examples=60
+)
+settings.load_profile("chainrule")
+
+COMMAND = (sys.executable, "-m", "chainrule.server")
+
+
+@dataclass
+class Service:
+    """A `chainrule serve` process, driven from the outside."""
+
+    data_dir: Path
+    address: str = ""
+    http: str = ""
+    process: subprocess.Popen[str] = field(init=False)
+
+    def start(self, *options: str) -> None:
+        log = (self.data_dir.parent / "service.log").open("a")
+        ports = ("--port", "0", "--http-port", "0")
+        self.process = subprocess.Popen(
+            [*COMMAND, "serve", "--json", "--data-dir", str(self.data_dir), *ports, *options],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+        log.close()
+        line = self.process.stdout.readline()
+        assert line, (self.data_dir.parent / "service.log").read_text()
+        self.address, self.http = (json.loads(line)[key] for key in ("address", "http"))
+
+    def end(self, signal_number: int) -> int:
+        self.process.send_signal(signal_number)
+        code = self.process.wait(60)
+        self.process.stdout.close()
+        return code
+
+    def run(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        """Run a command of the command line against this service, and check its exit code."""
+        environment = {**os.environ, "CHAINRULE_SERVER": self.address}
+        done = subprocess.run(
+            [*COMMAND, *map(str, arguments)], capture_output=True, text=True, env=environment, timeout=120
+        )
+        assert done.returncode == code, (arguments, done.returncode, done.stdout, done.stderr)
+        assert "Traceback" not in done.stderr
+        return done
+
+    def json(self, *arguments: str) -> dict:
+        return json.loads(self.run(*arguments, "--json").stdout)
+
+    def fails_to_serve(self, *options: str) -> str:
+        """Start another service that must refuse, and return its one sentence."""
+        done = self.run("serve", *options, code=1)
+        assert done.stderr.count("Error: ") == 1
+        return done.stderr
+
+    def submit(self, job: Path, *options: str) -> str:
+        return self.json("submit", job, *options)["id"]
+
+    def finish(self, job_id: str) -> dict:
+        """Watch a job to its end and return what is known of it."""
+        self.run("watch", job_id)
+        return self.json("show", job_id)
+
+    def follow(self, job_id: str) -> Iterator[dict]:
+        """Yield a job's events as they come, from the present one on."""
+        environment = {**os.environ, "CHAINRULE_SERVER": self.address}
+        with subprocess.Popen(
+            [*COMMAND, "watch", job_id, "--json"], stdout=subprocess.PIPE, text=True, env=environment
+        ) as watching:
+            try:
+                yield from map(json.loads, watching.stdout)
+            finally:
+                watching.kill()
+
+    def metrics(self) -> str:
+        with urlopen(f"{self.http}/metrics", timeout=10) as answer:
+            return answer.read().decode()
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory) -> Iterator[Service]:
+    """One service, whose embedded Ray counts 4 CPUs."""
+    service = Service(tmp_path_factory.mktemp("service") / "data")
+    service.start("--num-cpus", "4")
+    yield service
+    service.end(signal.SIGTERM)
+
+
+@pytest.fixture(scope="session")
+def digits_csv(tmp_path_factory) -> Path:
+    """scikit-learn's 1,797 images of handwritten digits."""
+    path = tmp_path_factory.mktemp("digits") / "digits.csv"
+    digits = load_digits()
+    header = ",".join([f"p{i}" for i in range(64)] + ["label"])
+    table = np.column_stack([digits.data, digits.target])
+    np.savetxt(path, table, fmt="%d", delimiter=",", header=header, comments="")
+    return path
+
+
+@pytest.fixture
+def job_file(tmp_path, digits_csv):
+    """Write a job file; `training` and `cluster` replace fields of these sections."""
+
+    def write(name: str = "digits", data: dict | None = None, **sections: dict) -> Path:
+        document = {
+            "name": name,
+            "data": {"train": str(digits_csv), "label": "label", "validation_fraction": 0.2} | (data or {}),
+            "network": {
+                "loss": "cross_entropy",
+                "layers": [{"units": 64, "activation": "relu"}, {"activation": "softmax"}],
+            },
+            "optimizer": {"name": "sgd", "learning_rate": 0.1},
+            "training": {"epochs": 20, "batch_size": 128, "shards": 4, "seed": 0},
+            "cluster": {"min_workers": 1, "max_workers": 2},
+        }
+        for section, fields in sections.items():
+            document[section] = document[section] | fields
+        path = tmp_path / f"{name}.json"
+        path.write_text(json.dumps(document))
+        return path
+
+    return write

@@ -1,0 +1,182 @@
+"""What a user does with a job: list, watch, queue, cancel, delete; and what happens when processes die."""
+
+import json
+import signal
+from contextlib import suppress
+
+import grpc
+import psutil
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from chainrule.client import Client
+from chainrule.wire.errors import JobNotFound, JobNotRunning
+
+LONG = {"epochs": 100_000}
+
+
+def until(service, job_id, **figures):
+    """Follow a job until it has these figures, and return the event."""
+    return next(
+        event for event in service.follow(job_id) if all(event["job"][name] == value for name, value in figures.items())
+    )
+
+
+def trained_a_while(service, job_id):
+    """Follow a running job until two progress events have come, and return the second."""
+    progress = (event for event in service.follow(job_id) if event["kind"] == "progress")
+    return [next(progress), next(progress)][1]
+
+
+def children_of(service, module):
+    processes = psutil.Process(service.process.pid).children()
+    return [process for process in processes if process.cmdline()[-1:] == [module]]
+
+
+@pytest.fixture
+def running(service, job_file):
+    """A job that trains for longer than any test; cancelled at the end."""
+    job_id = service.submit(job_file("running", training=LONG | {"checkpoint_seconds": 0.5}))
+    until(service, job_id, workers=2)
+    yield job_id
+    with Client(service.address) as client, suppress(JobNotFound, JobNotRunning):
+        client.cancel(job_id)
+
+
+def test_show_has_the_fields_that_programs_rely_on(service, job_file):
+    done = service.finish(service.submit(job_file("fields", training={"epochs": 2})))
+    assert set(done) == {
+        *("id", "name", "state", "reason", "version", "steps", "epoch", "workers", "metrics", "weights_sha256"),
+        *("created", "started", "finished"),
+    }
+    assert (done["name"], done["state"], done["epoch"], done["workers"]) == ("fields", "SUCCEEDED", 2, 0)
+    assert done["version"] == done["steps"] == 24
+    assert set(done["metrics"]["train"]) == {"loss"}
+    assert set(done["metrics"]["validation"]) == {"loss", "accuracy"}
+    assert done["created"] <= done["started"] <= done["finished"]
+    assert done in service.json("list")
+
+
+def test_the_same_request_id_gives_the_same_job(service, job_file):
+    path = job_file("once", training={"epochs": 1})
+    job_id = service.submit(path, "--request-id", "r-1")
+    assert service.submit(path, "--request-id", "r-1") == job_id
+    other = job_file("other", training={"epochs": 2})
+    assert "has been used for another job" in service.run("submit", other, "--request-id", "r-1", code=2).stderr
+    service.finish(job_id)
+
+
+def test_events_are_numbered_without_a_gap_from_wherever_one_starts(service, job_file):
+    job_id = service.submit(job_file("numbers", training={"epochs": 30}))
+    with Client(service.address) as client:
+        live = [event.number for event in client.watch(job_id)]
+        assert live == list(range(1, len(live) + 1))
+        assert [event.number for event in client.watch(job_id, after=3)] == live[3:]
+
+
+def test_jobs_are_listed_in_pages(service, job_file):
+    with Client(service.address) as client:
+        ids = [client.submit(job_file(f"page-{i}", training={"epochs": 1})) for i in range(3)]
+        assert [job.id for job in client.list()][-3:] == ids
+        for job_id in ids:
+            assert list(client.watch(job_id))[-1].job.state == "SUCCEEDED"
+
+
+def test_a_job_waits_for_its_turn_and_says_so(service, job_file, running):
+    waiting = service.submit(job_file("waiting", training={"epochs": 1}, cluster={"min_workers": 3, "max_workers": 4}))
+    behind = service.submit(job_file("behind", training={"epochs": 1}))
+    giant = service.submit(job_file("giant", training={"shards": 64}, cluster={"min_workers": 64, "max_workers": 64}))
+    reason = until(service, giant, state="QUEUED", reason="waits for 64 CPUs (cluster.min_workers); the cluster has 4")
+    assert reason["job"]["workers"] == 0
+    assert "waits for its turn" in until(service, waiting, state="QUEUED")["job"]["reason"]
+    assert service.json("show", behind)["state"] == "QUEUED"  # first come, first served
+    service.run("cancel", running)
+    assert service.finish(waiting)["state"] == "SUCCEEDED"
+    assert service.finish(behind)["state"] == "SUCCEEDED"
+    service.run("cancel", giant)
+
+
+def test_a_job_grows_when_others_leave(service, job_file, running):
+    growing = service.submit(job_file("growing", training=LONG, cluster={"min_workers": 1, "max_workers": 4}))
+    until(service, growing, workers=2)
+    service.run("cancel", running)
+    until(service, growing, workers=4)
+    service.run("cancel", growing)
+
+
+def test_cancel_and_delete(service, running):
+    assert "cancel it before you delete it" in service.run("delete", running, code=2).stderr
+    assert json.loads(service.run("cancel", running, "--json").stdout)["state"] == "CANCELLED"
+    assert "it cannot cancel any more" in service.run("cancel", running, code=2).stderr
+    assert f'job="{running}"' not in service.metrics()
+    folder = service.data_dir / "jobs" / running
+    assert folder.exists()
+    others = [job for job in service.json("list") if job["id"] != running]
+    service.run("delete", running)
+    assert not folder.exists()
+    assert "there is no job" in service.run("show", running, code=2).stderr
+    assert service.json("list") == others
+
+
+def test_training_goes_on_after_the_parameter_server_is_killed(service, running):
+    until_checkpoint = next(event for event in service.follow(running) if event["kind"] == "checkpoint")
+    children_of(service, "chainrule.parameter_server")[0].kill()
+    until(service, running, state="RUNNING", workers=2)
+    assert trained_a_while(service, running)["job"]["version"] >= int(until_checkpoint["message"].split()[-1])
+
+
+def test_training_goes_on_after_a_worker_is_killed(service, running):
+    launcher = children_of(service, "chainrule.worker")[0]
+    raylets = [process for process in launcher.children(recursive=True) if "raylet" in process.name()]
+    workers = [process for process in raylets[0].children() if "WorkerActor" in process.name()]
+    assert len(workers) == 2
+    with Client(service.address) as client:
+        seen = client.get(running).events
+        workers[0].kill()
+        warning = next(event for event in client.watch(running, after=seen) if event.kind == "warning")
+    assert "is replaced" in warning.message
+    until(service, running, workers=2)
+    trained_a_while(service, running)
+
+
+def test_training_goes_on_after_ray_is_killed(service, running):
+    launcher = children_of(service, "chainrule.worker")[0]
+    launcher.kill()
+    until(service, running, state="QUEUED")
+    until(service, running, state="RUNNING", workers=2)
+    trained_a_while(service, running)
+
+
+def test_sigterm_takes_a_checkpoint_ends_everything_and_the_job_goes_on_later(service, running):
+    trained_a_while(service, running)
+    processes = psutil.Process(service.process.pid).children(recursive=True)
+    assert service.end(signal.SIGTERM) == 0
+    _, alive = psutil.wait_procs(processes, timeout=10)
+    assert alive == []
+    service.start("--num-cpus", "4")
+    until(service, running, state="RUNNING", workers=2)
+    assert trained_a_while(service, running)["job"]["version"] > 0
+
+
+def test_health_and_reflection_answer(service):
+    with grpc.insecure_channel(service.address) as channel:
+        for name in ("", "chainrule.v1.TrainingService"):
+            request = health_pb2.HealthCheckRequest(service=name)
+            answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=10)
+            assert answer.status == health_pb2.HealthCheckResponse.SERVING
+        question = reflection_pb2.ServerReflectionRequest(list_services="")
+        answers = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(iter([question]), timeout=10)
+        names = {found.name for found in next(answers).list_services_response.service}
+        assert {"chainrule.v1.TrainingService", "grpc.health.v1.Health"} <= names
+
+
+def test_the_page_lists_the_jobs(service, job_file):
+    from urllib.request import urlopen
+
+    job_id = service.submit(job_file("<script>", training={"epochs": 1}))
+    service.finish(job_id)
+    page = urlopen(service.http, timeout=10).read().decode()
+    assert job_id in page
+    assert "&lt;script&gt;" in page
+    assert urlopen(f"{service.http}/healthz", timeout=10).read() == b"ok"
