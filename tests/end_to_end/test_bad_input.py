@@ -37,7 +37,7 @@ BAD_FILES = {
     "no label in a row": (["a,b,label", *good_rows(9), "1,2,"], r"row 10 has no label"),
     "a missing label column": (["a,b,target", *good_rows(9)], r"no column 'label'.* it has a, b, target"),
     "a header only": (["a,b,label"], r"has no rows"),
-    "a ragged row": (["a,b,label", *good_rows(9), "1,2"], r"not a CSV file.* 2"),
+    "a ragged row": (["a,b,label", *good_rows(9), "1,2"], r"row 10 has 2 values, the header line 3"),
     "two columns of one name": (["a,a,label", *good_rows(9)], r"more than one column named 'a'"),
 }
 

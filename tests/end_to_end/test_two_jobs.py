@@ -6,6 +6,7 @@ import re
 import signal
 
 import numpy as np
+import psutil
 from safetensors.numpy import load_file
 
 
@@ -16,7 +17,10 @@ def test_two_jobs_train_at_the_same_time_and_survive_the_death_of_the_service(se
     both_run_with_two_workers_each(service, first, second)
     checkpoint_of(service, first)
 
+    processes = psutil.Process(service.process.pid).children(recursive=True)
     service.end(signal.SIGKILL)
+    _, alive = psutil.wait_procs(processes, timeout=15)
+    assert alive == []
     assert "no service answers" in service.run("list", code=1).stderr
     service.start("--num-cpus", "4")
 

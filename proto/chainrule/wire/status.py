@@ -1,5 +1,8 @@
 """Errors <-> gRPC status, each way once. Violations travel as google.rpc.BadRequest, which other clients read too."""
 
+from collections.abc import Sequence
+from itertools import accumulate
+
 import grpc
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
@@ -25,17 +28,31 @@ STATUS: dict[type[ChainruleError], grpc.StatusCode] = {
 }
 _BY_NAME = {kind.__name__: kind for kind in STATUS}
 _DOMAIN = "chainrule"
+LONGEST_TEXT, VIOLATIONS_LENGTH = 1000, 3000
 
 
 def to_status(error: ChainruleError) -> grpc.Status:
     """Return the status, with its code, message and details, that a server ends a call with."""
     info = error_details_pb2.ErrorInfo(reason=error.code, domain=_DOMAIN)
-    status = status_pb2.Status(code=STATUS[type(error)].value[0], message=str(error), details=[_pack(info)])
+    status = status_pb2.Status(code=STATUS[type(error)].value[0], message=_cut(str(error)), details=[_pack(info)])
     if isinstance(error, InvalidJob):
-        wrong = [{"field": v.path, "description": v.problem} for v in error.violations]
+        wrong = [{"field": _cut(v.path), "description": _cut(v.problem)} for v in _told(error.violations)]
         status.details.append(_pack(error_details_pb2.BadRequest(field_violations=wrong)))
     result: grpc.Status = rpc_status.to_status(status)
     return result
+
+
+def _cut(text: str) -> str:
+    """Return a text that fits into metadata, of which gRPC takes 8 KiB without complaint."""
+    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 4] + " ..."
+
+
+def _told(violations: Sequence[Violation]) -> Sequence[Violation]:
+    """Return as many violations as fit, and how many there are beside them."""
+    sizes = accumulate(len(_cut(violation.path)) + len(_cut(violation.problem)) + 8 for violation in violations)
+    fitting = sum(size <= VIOLATIONS_LENGTH for size in sizes)
+    rest = len(violations) - fitting
+    return violations if not rest else (*violations[:fitting], Violation("", f"and {rest} more"))
 
 
 def from_call(call: grpc.RpcError) -> ChainruleError:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from chainrule.data.model import Model
@@ -52,8 +53,11 @@ def write_checkpoint(folder: Path, generation: int, model: Model, slots: dict[st
 
 
 def _write_files(draft: Path, place: Path, generation: int, model: Model, slots: dict[str, Array]) -> Checkpoint:
-    model.save(draft / MODEL)
-    save_file({name: np.ascontiguousarray(slot) for name, slot in slots.items()}, draft / OPTIMIZER)
+    try:
+        model.save(draft / MODEL)
+        save_file({name: np.ascontiguousarray(slot) for name, slot in slots.items()}, draft / OPTIMIZER)
+    except SafetensorError as error:  # its way to say that the disk is full
+        raise OSError(str(error)) from error
     checkpoint = Checkpoint(
         str(place),
         model.version,

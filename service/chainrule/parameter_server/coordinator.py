@@ -68,6 +68,17 @@ class Coordinator:
         with self._changed:
             return self._state.complete
 
+    @property
+    def ended(self) -> bool:
+        """Whether the job has ended here: complete, failed or stopped."""
+        with self._changed:
+            return self._ended
+
+    def knows(self, generation: int, incarnation: int) -> bool:
+        """Whether a worker of this incarnation has a lease."""
+        with self._changed:
+            return generation == self.generation and incarnation in self._state.members
+
     def join(self, name: str) -> int:
         """Admit a worker and return its incarnation."""
         with self._changed:

@@ -11,7 +11,7 @@ from chainrule.parameter_server.coordinator import Coordinator, Result
 from chainrule.parameter_server.plan import Work
 from chainrule.v1 import parameters_pb2 as pb
 from chainrule.wire.chunks import Assembly, to_chunks
-from chainrule.wire.errors import ChainruleError, ShapeMismatch
+from chainrule.wire.errors import ChainruleError, Fenced, ShapeMismatch
 from chainrule.wire.partials import Partial, Sums
 from chainrule.wire.status import to_status
 
@@ -29,6 +29,8 @@ class Exchange:
 
     def messages(self) -> Iterator[pb.ServerMessage]:
         """Yield what goes down, until the stream or the job ends."""
+        if not self._coordinator.knows(self._hello.generation, self._hello.incarnation):
+            self._context.abort_with_status(to_status(self._fenced()))
         self._context.add_callback(self._coordinator.wake)
         self._reader.start()
         version_told = -1
@@ -41,9 +43,14 @@ class Exchange:
                 yield from _weights_messages(work.version, weights)
                 version_told = work.version
             yield _work_message(work)
+        if self._error is None and not self._coordinator.ended:
+            self._error = self._fenced()
         if self._error is not None:
             self._context.abort_with_status(to_status(self._error))
-        yield pb.ServerMessage(stop=pb.Stop(reason="the job has ended, or the worker's lease has"))
+        yield pb.ServerMessage(stop=pb.Stop(reason="the job has ended"))
+
+    def _fenced(self) -> Fenced:
+        return Fenced(f"worker {self._hello.incarnation} has no lease (any more); it has to join again")
 
     def _connected(self) -> bool:
         return self._context.is_active() and self._error is None

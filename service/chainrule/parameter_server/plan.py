@@ -8,7 +8,7 @@ from chainrule.wire.partials import Sums
 
 
 class Outcome(StrEnum):
-    """What became of a push. All but APPLIED leave the state as it was."""
+    """What became of a push. All but APPLIED leave the weights as they were; NONFINITE ends the job."""
 
     APPLIED = "applied"
     DUPLICATE = "duplicate"

@@ -2,8 +2,10 @@
 
 An accepted partial is added to its sibling as soon as both are there, and so on up the shard tree: the root's sum has
 the same bits whoever pushed what. The root's sum is averaged and applied at once, the version becomes t + 1, and
-whatever is still under way for t is stale. Nothing of t is needed any more.
+whatever is still under way for t is stale.
 """
+
+from dataclasses import astuple
 
 import numpy as np
 import xxhash
@@ -73,7 +75,12 @@ class TrainingState:
             return outcome, None
         self._digests[node] = _digest(partial)
         self._assignment.settle(incarnation, node)
-        return outcome, self._add(node, partial)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is found and told
+            total = self._add(node, partial)
+            if total is None:
+                return outcome, None
+            step = self._complete_version(total) if _finite(total) else None
+        return (Outcome.NONFINITE, None) if step is None else (outcome, step)
 
     def _judge(self, incarnation: int, generation: int, version: int, node: Node, partial: Partial) -> Outcome:
         if version < self.version:
@@ -89,8 +96,8 @@ class TrainingState:
             raise ShapeMismatch(f"a gradient {partial.gradient.shape} of {partial.gradient.dtype}, expected {expected}")
         return Outcome.APPLIED if _finite(partial) else Outcome.NONFINITE
 
-    def _add(self, node: Node, partial: Partial) -> Step | None:
-        """Add a partial to its sibling, the sum to its sibling, ...; complete the version at the root."""
+    def _add(self, node: Node, partial: Partial) -> Partial | None:
+        """Add a partial to its sibling, the sum to its sibling, ...; return the root's sum once it is there."""
         above = parent(node, self.plan.shards)
         while above is not None:
             left, right = above.children
@@ -99,14 +106,18 @@ class TrainingState:
                 return None
             partial = self._sums.pop(left).add(self._sums.pop(right))
             node, above = above, parent(above, self.plan.shards)
-        return self._complete_version(partial)
+        return partial
 
-    def _complete_version(self, total: Partial) -> Step:
+    def _complete_version(self, total: Partial) -> Step | None:
+        """Average and apply; None where the last step has made the weights infinite, which no later one would tell."""
         train, evaluate = self.plan.trains(self.version), self.plan.evaluates(self.version)
-        step = Step(self.version, total.training if train else None, total.validation if evaluate else None)
         if train:
             np.divide(total.gradient, np.float32(total.training.weight), out=total.gradient)
             self.optimizer.update(self.parameters.flat, total.gradient, self.slots, self.version)
+        if self.version + 1 >= self.plan.steps and not _finite_array(self.parameters.flat):
+            return None
+        step = Step(self.version, total.training if train else None, total.validation if evaluate else None)
+        if train:
             self.start_at(self.version + 1)
         else:
             self.complete = True
@@ -120,7 +131,11 @@ def _digest(partial: Partial) -> bytes:
 
 
 def _finite(partial: Partial) -> bool:
-    """Whether all numbers are finite; the extremes of an array carry its NaN and Inf, so nothing is allocated."""
-    g = partial.gradient
-    extremes = [float(g.min()), float(g.max())] if g.size else []
-    return bool(np.isfinite([*extremes, partial.training.loss, partial.validation.loss]).all())
+    """Whether all numbers are finite."""
+    sums = [*astuple(partial.training), *astuple(partial.validation)]
+    return bool(np.isfinite(sums).all()) and _finite_array(partial.gradient)
+
+
+def _finite_array(array: Array) -> bool:
+    """Whether all numbers are finite. The extremes carry a NaN or Inf along, so nothing is allocated."""
+    return array.size == 0 or bool(np.isfinite(array.min()) and np.isfinite(array.max()))

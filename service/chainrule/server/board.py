@@ -84,6 +84,7 @@ class Board:
                 yield event
             after += len(events)
             if not events and job.state.final:
+                self._news.pop(job_id, None)
                 return
             if not events:
                 await news.wait()

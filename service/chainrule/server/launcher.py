@@ -15,7 +15,7 @@ from chainrule.wire.errors import InvalidData, LaunchFailed
 from chainrule.wire.spec import JobSpec
 
 logger = logging.getLogger(__name__)
-STOP_SECONDS = 10.0
+START_SECONDS, STOP_SECONDS = 60.0, 10.0
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds between two starts: doubled while they fail."""
 
@@ -26,9 +26,16 @@ WorkerEnded = Callable[[str, str | None], None]
 class Launcher:
     """Prepares data and starts workers on Ray. `cpus` is 0 while there is no Ray."""
 
-    def __init__(self, log: Path, ray_address: str | None, num_cpus: int | None, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        log: Path,
+        ray_address: str | None,
+        num_cpus: int | None,
+        changed: Callable[[], None],
+        start_seconds: float = START_SECONDS,
+    ) -> None:
         self._log, self._settings = log, {"ray_address": ray_address, "num_cpus": num_cpus}
-        self._changed = changed
+        self._changed, self._start_seconds = changed, start_seconds
         self.cpus, self.node = 0, "127.0.0.1"
         self._child: Child | None = None
         self._prepared: dict[str, asyncio.Future[DatasetSummary]] = {}
@@ -41,9 +48,13 @@ class Launcher:
         child = await Child.start("chainrule.worker", self._log, self._environment())
         await child.send(**self._settings)
         events = child.events()
-        first = await anext(events, {"event": "failed", "reason": f"the launcher has ended, see {self._log}"})
+        try:
+            ended = {"event": "failed", "reason": f"the launcher has ended, see {self._log}"}
+            first = await asyncio.wait_for(anext(events, ended), self._start_seconds)
+        except TimeoutError:
+            first = {"event": "failed", "reason": f"Ray has not come up within {self._start_seconds:.0f} s"}
         if first["event"] != "ready":
-            await child.stop(STOP_SECONDS)
+            await child.stop(0)
             raise LaunchFailed(first["reason"])
         if self._settings["ray_address"]:
             self.node = first["node"]

@@ -54,9 +54,12 @@ def serve(
         sys.stdout.flush()
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    if ray_address and num_cpus:
-        raise click.UsageError("--num-cpus is for the local Ray; a cluster that is joined counts its own")
-    asyncio.run(run(Settings(data_dir.expanduser(), host, port, http_port, ray_address, num_cpus), announce))
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    try:
+        settings = Settings(data_dir.expanduser(), host, port, http_port, ray_address, num_cpus)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    asyncio.run(run(settings, announce))
 
 
 def main() -> int:

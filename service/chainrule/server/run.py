@@ -32,6 +32,7 @@ class Run:
         self._server: Child | None = None
         self._address: str | None = None
         self._started_workers = 0
+        self._ended = False
         self._failures, self._failure_version = 0, -1
         self._failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -43,6 +44,7 @@ class Run:
         try:
             await self._train()
         except (InvalidData, TrainingFailed) as error:
+            self._ended = True
             await self._board.move(self.job_id, Move.FAIL, str(error))
         except LaunchFailed as error:
             logger.warning("job %s (%s): %s", job.id, job.name, error)
@@ -99,7 +101,8 @@ class Run:
                 self._address = address
                 await self._progress.begin(version)
                 await self._start_workers()
-            case {"event": "report"}:
+            case {"event": "report", "ended": ended}:
+                self._ended = ended
                 await self._progress.take(event)
             case {"event": "checkpoint", **checkpoint}:
                 for path in await self._board.add_checkpoint(self.job_id, checkpoint, KEPT_CHECKPOINTS):
@@ -129,8 +132,8 @@ class Run:
             await self._start_workers()
 
     def _worker_ended(self, name: str, reason: str | None) -> None:
-        if reason is not None:
-            task = asyncio.create_task(self._replace(name, reason))
+        if not self._ended:
+            task = asyncio.create_task(self._replace(name, reason or "it had lost its lease"))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -154,6 +157,7 @@ class Run:
         return True
 
     async def _clean_up(self) -> None:
+        self._ended = True
         for task in self._tasks:
             task.cancel()
         await self._launcher.release(self.job_id)

@@ -20,7 +20,7 @@ from sqlalchemy.dialects.sqlite import insert
 from chainrule.server import tables
 from chainrule.server.jobs import Move, after
 from chainrule.server.tables import checkpoints, evaluations, events, jobs, steps
-from chainrule.wire.errors import ChainruleError, InvalidJob, JobNotFinished, JobNotFound, Violation
+from chainrule.wire.errors import InvalidJob, JobNotFinished, JobNotFound, LaunchFailed, TooMuch, Violation
 from chainrule.wire.job import Job, JobEvent, JobState
 from chainrule.wire.messages import event_to_message
 
@@ -37,17 +37,20 @@ class Store:
             f"sqlite:///{path}", connect_args={"check_same_thread": False}, poolclass=sa.pool.StaticPool
         )
         self._lock = threading.Lock()
-        self._connection = engine.connect()
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
-            self._connection.exec_driver_sql(f"PRAGMA {pragma}")
-        self._connection.commit()
-        self._create(path)
+        try:
+            self._connection = engine.connect()
+            for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+                self._connection.exec_driver_sql(f"PRAGMA {pragma}")
+            self._connection.commit()
+            self._create(path)
+        except sa.exc.DatabaseError as error:
+            raise LaunchFailed(f"the store {path} cannot be used: {error.orig}") from None
 
     def _create(self, path: Path) -> None:
         with self._transaction() as connection:
             version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
             if version > tables.SCHEMA_VERSION:
-                raise ChainruleError(
+                raise LaunchFailed(
                     f"the store {path} was written by a newer Chainrule (version {version} of its tables, "
                     f"{tables.SCHEMA_VERSION} is known here): start that one, or take another data folder"
                 )
@@ -61,8 +64,12 @@ class Store:
 
     @contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:
-        with self._lock, self._connection.begin():
-            yield self._connection
+        with self._lock:
+            try:
+                with self._connection.begin():
+                    yield self._connection
+            except sa.exc.OperationalError as error:
+                raise TooMuch(f"the store cannot be read or written: {error.orig}") from error
 
     def create(self, spec: dict[str, Any], request_id: str | None, now: datetime) -> tuple[Job, bool]:
         """Return (job, whether it is new): a request id that was used gives the job that it made."""

@@ -86,16 +86,22 @@ def _targets(label: pa.ChunkedArray, spec: JobSpec) -> tuple[tuple[str, ...], ND
     if pc.any(absent).as_py():
         row = pc.index(absent, pa.scalar(True)).as_py()
         raise InvalidData(f"{source}: row {row + 1} has no label in column {name!r}")
-    if pa.types.is_floating(label.type) and not pc.all(pc.equal(label, pc.floor(label))).as_py():
-        raise InvalidData(
-            f"{source}: the label {name!r} holds fractions, not classes; to predict a number use loss mse"
-        )
+    if pa.types.is_floating(label.type):
+        _check_whole(label.to_numpy(), source)
     values, indices = np.unique(label.to_numpy(), return_inverse=True)
     if len(values) < 2:
         raise InvalidData(
             f"{source}: the label {name!r} has one class only ({values[0]}), so there is nothing to learn"
         )
     return tuple(str(value) for value in values), indices.astype(np.int32)
+
+
+def _check_whole(label: NDArray[np.float64], source: str) -> None:
+    """Raise InvalidData where a number is not whole: it is no class."""
+    wrong = np.flatnonzero(~(np.isfinite(label) & (label == np.floor(label))))
+    if len(wrong):
+        row, value = wrong[0] + 1, label[wrong[0]]
+        raise InvalidData(f"{source}: row {row} has the label {value}, which is no class; loss mse predicts numbers")
 
 
 def _check_fit(spec: JobSpec, rows: int, outputs: int) -> None:

@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 from chainrule.data.dataset import DatasetSummary
 from chainrule.data.tables import numbers
 from chainrule.nn import Array, Parameters, predict
+from chainrule.wire.errors import InvalidData
 from chainrule.wire.spec import JobSpec
 from chainrule.wire.validation import parse_spec
 
@@ -48,4 +49,8 @@ class Model:
     def predict(self, table: pa.Table, source: str = "the rows") -> Array:
         """Return A^N (rows, n^N); the input columns are found by name, others are ignored. Raises InvalidData."""
         X = self.summary.scaling.apply(numbers(table, self.summary.columns, source))
+        wrong = np.argwhere(~np.isfinite(X))
+        if len(wrong):
+            row, column = wrong[0][0] + 1, self.summary.columns[wrong[0][1]]
+            raise InvalidData(f"{source}: row {row}, column {column!r} is too far from what the model was trained on")
         return predict(self.summary.network(self.spec), self.parameters, X)

@@ -20,10 +20,13 @@ class Scaling:
         """Fit to the rows of X: `standardize` gives mean 0 and deviation 1 (a constant column: 0), `none` nothing."""
         if kind == "none":
             return cls((0.0,) * X.shape[1], (1.0,) * X.shape[1])
-        deviation = X.std(axis=0)
-        return cls(tuple(X.mean(axis=0).tolist()), tuple(np.where(deviation > 0, deviation, 1.0).tolist()))
+        # A constant column's mean and deviation are rounded: asking them whether it is constant would fail.
+        constant = X.min(axis=0) == X.max(axis=0)
+        mean, deviation = np.where(constant, X[0], X.mean(axis=0)), X.std(axis=0)
+        return cls(tuple(mean.tolist()), tuple(np.where(constant | (deviation == 0), 1.0, deviation).tolist()))
 
     def apply(self, X: NDArray[np.float64]) -> Array:
-        """Return the scaled rows, float32."""
-        scaled: Array = ((X - np.array(self.mean)) / np.array(self.scale)).astype(np.float32)
+        """Return the scaled rows, float32; what is too large for it is infinite."""
+        with np.errstate(over="ignore"):
+            scaled: Array = ((X - np.array(self.mean)) / np.array(self.scale)).astype(np.float32)
         return scaled

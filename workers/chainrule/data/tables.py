@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,16 +17,36 @@ from chainrule.wire.errors import InvalidData
 def read_csv(source: str) -> tuple[pa.Table, str]:
     """Return the table of a CSV file with a header line, and the SHA-256 of its bytes. Raises InvalidData."""
     content = _read(source)
-    try:
-        table = csv.read_csv(pa.py_buffer(content))
-    except pa.ArrowInvalid as error:
-        raise InvalidData(f"{source} is not a CSV file with a header line: {_sentence(error)}") from None
-    duplicates = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
+    table = _parse(content, source)
+    duplicates = [name for name, count in Counter(table.column_names).items() if count > 1]
     if duplicates:
         raise InvalidData(f"{source} has more than one column named {duplicates[0]!r}")
     if table.num_rows == 0:
         raise InvalidData(f"{source} has no rows")
     return table, hashlib.sha256(content).hexdigest()
+
+
+def _parse(content: bytes, source: str, *, threads: bool = True) -> pa.Table:
+    ragged: list[csv.InvalidRow] = []
+
+    def note(row: csv.InvalidRow) -> str:
+        ragged.append(row)
+        return "error"
+
+    try:
+        options = csv.ParseOptions(invalid_row_handler=note)
+        table = csv.read_csv(pa.py_buffer(content), csv.ReadOptions(use_threads=threads), options)
+        table.column_names  # noqa: B018 - decodes the header
+        return table
+    except UnicodeDecodeError:
+        raise InvalidData(f"{source} is not UTF-8 text in its header line") from None
+    except pa.ArrowInvalid as error:
+        if threads:  # which do not know the number of a row
+            return _parse(content, source, threads=False)
+        if ragged:
+            row, found, expected = ragged[0].number - 1, ragged[0].actual_columns, ragged[0].expected_columns
+            raise InvalidData(f"{source}: row {row} has {found} values, the header line {expected}") from None
+        raise InvalidData(f"{source} is not a CSV file with a header line: {_sentence(error)}") from None
 
 
 def _read(source: str) -> bytes:
@@ -71,9 +92,10 @@ def _column(values: pa.ChunkedArray, name: str, source: str) -> NDArray[np.float
 
 def _refuse_first_text(values: pa.ChunkedArray, name: str, source: str) -> None:
     """Raise InvalidData with the first value that is no number."""
-    for row, value in enumerate(values, start=1):
+    for row, value in enumerate(values.to_pylist(), start=1):
+        text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
         try:
-            float(str(value.as_py()))
+            float(text)
         except ValueError:
-            raise InvalidData(f"{source}: row {row}, column {name!r} is {value.as_py()!r}, not a number") from None
+            raise InvalidData(f"{source}: row {row}, column {name!r} is {text!r}, not a number") from None
     raise InvalidData(f"{source}: column {name!r} holds {values.type}, not numbers")

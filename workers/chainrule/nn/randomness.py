@@ -15,4 +15,6 @@ class Purpose(IntEnum):
 
 def generator(seed: int, purpose: Purpose, *counters: int) -> np.random.Generator:
     """Return the counter-based generator (Philox) that belongs to (seed, purpose, counters), e.g. (epoch, shard)."""
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, purpose, *counters))))
+    # Two words for the seed, small or large: so no seed's entropy is another's with other counters.
+    entropy = (seed % 2**32, seed // 2**32, purpose, *counters)
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(entropy)))

@@ -1,0 +1,140 @@
+import errno
+import hashlib
+import json
+import os
+import resource
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chainrule.data.model import Model
+from chainrule.nn import initialize
+from chainrule.parameter_server.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
+from chainrule.wire.errors import InvalidData
+
+FILES = ["manifest.json", "model.safetensors", "optimizer.safetensors"]
+
+
+@pytest.fixture
+def model(data):
+    job = data()
+    return Model(job.spec, job.summary, initialize(job.summary.network(job.spec), 3), 12)
+
+
+@pytest.fixture
+def slots(model):
+    return {name: np.arange(model.parameters.flat.size, dtype=np.float32) for name in ("mean", "square")}
+
+
+@pytest.fixture
+def limit_of_file_size():
+    """Make this process's files as short as a full disk would, until the test is over."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def everything(folder):
+    return sorted(path.name for path in folder.rglob("*"))
+
+
+def test_a_checkpoint_comes_back_as_it_was_written(tmp_path, model, slots):
+    written = write_checkpoint(tmp_path, 5, model, slots)
+    known = Checkpoint(**json.loads(json.dumps(asdict(written))))
+    loaded, loaded_slots = read_checkpoint(known)
+    assert (loaded.version, loaded.spec, loaded.summary) == (12, model.spec, model.summary)
+    np.testing.assert_array_equal(loaded.parameters.flat, model.parameters.flat)
+    assert sorted(loaded_slots) == sorted(slots)
+    for name, slot in slots.items():
+        np.testing.assert_array_equal(loaded_slots[name], slot)
+        loaded_slots[name] += 1  # the optimizer writes into them
+
+
+def test_a_checkpoint_is_a_folder_of_three_files_and_a_manifest_that_says_what_they_are(tmp_path, model, slots):
+    written = write_checkpoint(tmp_path, 5, model, slots)
+    place = Path(written.path)
+    assert everything(tmp_path) == sorted([place.name, *FILES])
+    manifest = json.loads((place / "manifest.json").read_text())
+    assert manifest == {**asdict(written), "numpy": np.__version__}
+    assert written.weights_sha256 == hashlib.sha256(model.parameters.flat.tobytes()).hexdigest()
+    assert written.model_sha256 == hashlib.sha256((place / "model.safetensors").read_bytes()).hexdigest()
+
+
+def test_an_optimizer_without_slots_has_a_checkpoint_too(tmp_path, model):
+    assert read_checkpoint(write_checkpoint(tmp_path, 1, model, {}))[1] == {}
+
+
+def test_generations_and_versions_do_not_overwrite_each_other(tmp_path, model, slots):
+    kept = [write_checkpoint(tmp_path, g, replace(model, version=v), slots) for g, v in ((1, 12), (2, 12), (1, 13))]
+    assert len({checkpoint.path for checkpoint in kept}) == 3
+    for checkpoint in kept:
+        read_checkpoint(checkpoint)
+
+
+def test_a_draft_that_was_left_behind_is_in_nobodys_way(tmp_path, model, slots):
+    place = Path(write_checkpoint(tmp_path, 1, model, slots).path)
+    draft = tmp_path / f".{place.name}.draft"
+    place.rename(draft)
+    (draft / "model.safetensors").write_bytes(b"half")
+    read_checkpoint(write_checkpoint(tmp_path, 1, model, slots))
+    assert not draft.exists()
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+DAMAGES = {
+    "a flipped bit": flip,
+    "truncated": lambda path: path.write_bytes(path.read_bytes()[:-1]),
+    "empty": lambda path: path.write_bytes(b""),
+    "filled with zeros": lambda path: path.write_bytes(bytes(path.stat().st_size)),
+    "missing": Path.unlink,
+    "a folder": lambda path: (path.unlink(), path.mkdir()),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("name", FILES[1:])
+def test_a_damaged_file_is_noticed(tmp_path, model, slots, name, damage):
+    written = write_checkpoint(tmp_path, 1, model, slots)
+    DAMAGES[damage](Path(written.path) / name)
+    with pytest.raises(InvalidData, match=rf"damaged: {name}"):
+        read_checkpoint(written)
+
+
+@pytest.mark.parametrize("failing", ["fsync", "rename"])
+def test_a_failing_write_leaves_nothing_behind(tmp_path, model, slots, monkeypatch, failing):
+    def fail(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = write_checkpoint(tmp_path, 1, model, slots)
+    names = everything(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os if failing == "fsync" else Path, failing, fail)
+        with pytest.raises(OSError, match="No space left"):
+            write_checkpoint(tmp_path, 1, replace(model, version=13), slots)
+    assert everything(tmp_path) == names
+    read_checkpoint(before)
+
+
+@pytest.mark.parametrize("size", [0, 100, 2000])
+def test_a_disk_that_is_full_in_the_middle_of_a_file_is_an_os_error_that_leaves_nothing_behind(
+    tmp_path, model, limit_of_file_size, size
+):
+    slots = {"velocity": np.zeros(100_000, np.float32)}
+    limit_of_file_size(size)
+    with pytest.raises(OSError, match=r".+"):
+        write_checkpoint(tmp_path, 1, model, slots)
+    assert everything(tmp_path) == []
+
+
+def test_a_file_where_the_folder_should_be_is_an_os_error(tmp_path, model, slots):
+    (tmp_path / "file").write_text("here")
+    with pytest.raises(OSError, match="file"):
+        write_checkpoint(tmp_path / "file", 1, model, slots)
+    assert (tmp_path / "file").read_text() == "here"

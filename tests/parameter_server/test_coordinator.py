@@ -1,0 +1,202 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from chainrule.data.shard_tree import Node
+from chainrule.parameter_server.coordinator import Coordinator, Result
+from chainrule.parameter_server.plan import Outcome
+from chainrule.wire.errors import Fenced, ShapeMismatch, TrainingFailed
+from chainrule.wire.partials import Partial, Sums
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def threads():
+    with ThreadPoolExecutor(8) as pool:
+        yield pool
+
+
+def work_of(coordinator, worker):
+    message = coordinator.next_message(worker, lambda: True)
+    while isinstance(message, Result):
+        message = coordinator.next_message(worker, lambda: True)
+    return message
+
+
+def train(toy, coordinator, worker, generation=1):
+    """A worker as the exchange drives it; returns how many nodes it has delivered."""
+    delivered = 0
+    while (message := work_of(coordinator, worker)) is not None:
+        work, weights = message
+        for node in work.nodes:
+            coordinator.push(worker, generation, work.version, node, toy.partial_of(weights, work, node))
+            delivered += 1
+    return delivered
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4, 6])
+def test_workers_on_threads_train_to_the_bits_of_one_alone(toy, threads, workers):
+    expected = Coordinator(toy.new_state(steps=40, steps_per_epoch=4))
+    train(toy, expected, expected.join("alone"))
+    coordinator = Coordinator(toy.new_state(steps=40, steps_per_epoch=4))
+    joined = [coordinator.join(f"w{i}") for i in range(workers)]
+    for done in [threads.submit(train, toy, coordinator, worker) for worker in joined]:
+        done.result(30)
+    assert coordinator.complete
+    assert coordinator.weights()[0] == 40
+    np.testing.assert_array_equal(coordinator.weights()[1], expected.weights()[1])
+
+
+def test_reports_tell_every_step_once_and_in_order(toy, threads):
+    coordinator, told = Coordinator(toy.new_state(steps=40, steps_per_epoch=4)), []
+
+    def read():
+        while True:
+            report = coordinator.next_report()
+            told.append(report)
+            if report.ended:
+                return
+
+    reader = threads.submit(read)
+    for worker in [coordinator.join(f"w{i}") for i in range(3)]:
+        threads.submit(train, toy, coordinator, worker)
+    reader.result(30)
+    assert [step.version for report in told for step, _ in report.steps] == list(range(41))
+    assert all(seconds >= 0 for report in told for _, seconds in report.steps)
+    pushes = sum(report.pushes.get("applied", 0) for report in told)
+    assert pushes >= 41
+    assert [report.ended for report in told] == [False] * (len(told) - 1) + [True]
+
+
+def test_the_shards_of_a_silent_worker_go_to_the_other(toy, threads, clock):
+    coordinator = Coordinator(toy.new_state(shards=2), clock)
+    silent, other = coordinator.join("silent"), coordinator.join("other")
+    assert list(work_of(coordinator, silent)[0].nodes) == [Node(0, 2)]
+    watching = threads.submit(coordinator.watch_leases)
+    working = threads.submit(train, toy, coordinator, other)
+    clock.now = 4.0
+    coordinator.heartbeat(1, other)
+    clock.now = 6.0
+    coordinator.wake()
+    assert working.result(30) >= 5
+    watching.result(30)
+    assert coordinator.complete
+    with pytest.raises(Fenced, match="lost its lease"):
+        coordinator.heartbeat(1, silent)
+    assert any("worker silent has been silent" in warning for warning in coordinator.next_report().warnings)
+
+
+def test_a_worker_whose_stream_ends_is_let_go_at_once(toy, threads):
+    coordinator = Coordinator(toy.new_state(shards=2))
+    gone, other = coordinator.join("gone"), coordinator.join("other")
+    work_of(coordinator, gone)
+    working = threads.submit(train, toy, coordinator, other)
+    coordinator.leave(gone)
+    coordinator.leave(gone)
+    assert working.result(30) >= 5
+    assert coordinator.next_message(gone, lambda: True) is None
+
+
+def test_a_worker_learns_what_became_of_its_push(toy):
+    coordinator = Coordinator(toy.new_state())
+    worker = coordinator.join("w")
+    work, weights = work_of(coordinator, worker)
+    for _ in range(2):
+        coordinator.push(worker, 1, 0, Node(0, 4), toy.partial_of(weights, work, Node(0, 4)))
+    results = [coordinator.next_message(worker, lambda: True) for _ in range(2)]
+    assert results == [Result(0, Node(0, 4), Outcome.APPLIED), Result(0, Node(0, 4), Outcome.STALE)]
+    assert coordinator.next_report().pushes == {"applied": 1, "stale": 1}
+
+
+def test_a_worker_of_another_generation_is_fenced(toy):
+    coordinator = Coordinator(toy.new_state(generation=3))
+    worker = coordinator.join("w")
+    with pytest.raises(Fenced, match="generation 3 of the parameter server, not 2"):
+        coordinator.heartbeat(2, worker)
+
+
+def test_a_number_that_is_not_finite_fails_the_job_with_advice(toy):
+    coordinator = Coordinator(toy.new_state(shards=1))
+    worker = coordinator.join("w")
+    coordinator.push(worker, 1, 0, Node(0, 1), Partial(np.full(3, np.nan, np.float32), Sums(1.0, 1.0), Sums()))
+    with pytest.raises(TrainingFailed, match=r"not finite at step 0: a smaller optimizer\.learning_rate may help"):
+        coordinator.next_report()
+    assert work_of(coordinator, worker) is None
+    assert not coordinator.complete
+
+
+def test_a_worker_that_computes_otherwise_is_warned_of(toy):
+    coordinator = Coordinator(toy.new_state(shards=2))
+    workers = [coordinator.join(name) for name in ("right", "wrong")]
+    work, weights = work_of(coordinator, workers[0])
+    coordinator.push(workers[0], 1, 0, work.nodes[0], toy.partial_of(weights, work, work.nodes[0]))
+    work, weights = work_of(coordinator, workers[0])
+    assert work.nodes == (Node(0, 1),)
+    for factor in (1, 2):
+        partial = toy.partial_of(weights, work, Node(0, 1))
+        partial.gradient[:] *= factor
+        coordinator.push(workers[factor - 1], 1, 1, Node(0, 1), partial)
+    report = coordinator.next_report()
+    assert report.pushes["diverged"] == 1
+    assert "worker wrong has computed other numbers for shards [0, 1) at step 1" in report.warnings[0]
+
+
+def test_a_wrong_shape_raises_and_is_not_counted_as_a_push(toy):
+    coordinator = Coordinator(toy.new_state(shards=1))
+    worker = coordinator.join("w")
+    with pytest.raises(ShapeMismatch):
+        coordinator.push(worker, 1, 0, Node(0, 1), Partial(np.zeros(2, np.float32), Sums(1.0, 1.0), Sums()))
+    assert coordinator.next_report().pushes == {}
+
+
+def test_stop_ends_all_who_wait(toy, threads):
+    coordinator = Coordinator(toy.new_state())
+    first, idle = coordinator.join("w"), coordinator.join("idle")
+    work_of(coordinator, first)
+    waiting = [
+        threads.submit(coordinator.next_message, idle, lambda: True),
+        threads.submit(coordinator.watch_leases),
+    ]
+    coordinator.stop()
+    assert [waiter.result(10) for waiter in waiting] == [None, None]
+    assert coordinator.next_report().ended
+    assert not coordinator.complete
+
+
+def test_a_stream_that_nobody_reads_any_more_is_left(toy, threads):
+    coordinator, connected = Coordinator(toy.new_state()), threading.Event()
+    connected.set()
+    first, idle = coordinator.join("w"), coordinator.join("idle")
+    work_of(coordinator, first)
+    waiting = threads.submit(coordinator.next_message, idle, connected.is_set)
+    connected.clear()
+    coordinator.wake()
+    assert waiting.result(10) is None
+
+
+def test_a_snapshot_is_a_copy_at_one_version(toy):
+    coordinator = Coordinator(toy.new_state())
+    worker = coordinator.join("w")
+    before = coordinator.snapshot()
+    kept = before[1].copy()
+    train(toy, coordinator, worker)
+    assert before[0] == 0
+    np.testing.assert_array_equal(before[1], kept)
+    assert not before[2]["velocity"].any()
+    after = coordinator.snapshot()
+    np.testing.assert_array_equal(after[1], coordinator.weights()[1])
+    assert after[2]["velocity"].any()

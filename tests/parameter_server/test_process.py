@@ -1,0 +1,192 @@
+import hashlib
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from chainrule.data.model import Model
+from chainrule.data.shards import Shard
+from chainrule.worker.training_loop import train
+
+
+class Server:
+    """`python -m chainrule.parameter_server` as the service starts it, and workers on threads."""
+
+    def __init__(self, job, folder, generation=1, checkpoints=(), log=None):
+        self.job, self.seen, self._threads = job, [], []
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "chainrule.parameter_server"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+        self.send(
+            job_id="a1",
+            generation=generation,
+            host="127.0.0.1",
+            folder=str(folder),
+            spec=job.spec.document(),
+            data=job.summary.document(),
+            checkpoints=list(checkpoints),
+        )
+
+    def send(self, **command):
+        self.process.stdin.write(json.dumps(command) + "\n")
+        self.process.stdin.flush()
+
+    def until(self, wanted, condition=lambda _: True):
+        """Read events on to the one that is wanted, and return it."""
+        for line in self.process.stdout:
+            self.seen.append(json.loads(line))
+            if self.seen[-1]["event"] == wanted and condition(self.seen[-1]):
+                return self.seen[-1]
+        pytest.fail(f"the process has ended without {wanted}: {self.seen[-3:]}")
+
+    def work(self, workers):
+        address = self.until("listening")["address"]
+        for i in range(workers):
+            args = (address, "a1", f"w{i}", self.job.shards)
+            self._threads.append(threading.Thread(target=train, args=args, daemon=True))
+            self._threads[-1].start()
+
+    def all(self, event):
+        return [seen for seen in self.seen if seen["event"] == event]
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.stdout.read()
+        self.process.stdout.close()
+        code = self.process.wait(20)
+        for thread in self._threads:
+            thread.join(20)
+            assert not thread.is_alive()
+        return code
+
+
+@pytest.fixture
+def start(tmp_path):
+    servers = []
+
+    def start(job, folder="run", **options):
+        with (tmp_path / "log").open("ab") as log:
+            servers.append(Server(job, tmp_path / folder, log=log, **options))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.process.kill()
+        server.process.wait()
+        server.process.stdin.close()
+        server.process.stdout.close()
+
+
+def known(checkpoint):
+    return {name: value for name, value in checkpoint.items() if name != "event"}
+
+
+def run(server, workers):
+    """Train to the end; return the last checkpoint."""
+    server.work(workers)
+    assert server.until("ended") == {"event": "ended", "complete": True}
+    return server.all("checkpoint")[-1]
+
+
+def test_a_job_runs_to_its_end_with_the_same_bits_for_one_worker_and_three(start, data):
+    job = data()
+    checkpoints = [run(start(job, f"run{workers}"), workers) for workers in (1, 3)]
+    assert [checkpoint["version"] for checkpoint in checkpoints] == [24, 24]
+    assert checkpoints[0]["weights_sha256"] == checkpoints[1]["weights_sha256"]
+
+
+def test_the_reports_tell_every_step_and_evaluation_once_and_the_model_has_learnt(start, data):
+    job = data()
+    server = start(job)
+    checkpoint = run(server, 2)
+    reports = server.all("report")
+    steps = [step for report in reports for step in report["steps"]]
+    evaluations = [evaluation for report in reports for evaluation in report["evaluations"]]
+    assert [step[0] for step in steps] == list(range(24))
+    assert sum(step[2] for step in steps) == 4 * 96
+    assert [evaluation[0] for evaluation in evaluations] == [6, 12, 18, 24]
+    assert steps[-1][1] < 0.7 * steps[0][1]
+    assert evaluations[-1][2] > 0.8
+    assert [report["ended"] for report in reports] == [False] * (len(reports) - 1) + [True]
+    model = Model.load(Path(checkpoint["path"]) / "model.safetensors")
+    assert model.version == 24
+    assert hashlib.sha256(model.parameters.flat.tobytes()).hexdigest() == checkpoint["weights_sha256"]
+
+
+def test_a_process_that_has_ended_exits_without_a_word_of_complaint(start, data, tmp_path):
+    server = start(data(epochs=1))
+    run(server, 1)
+    assert server.process.wait(20) == 0
+    assert (tmp_path / "log").read_text() == ""
+
+
+def test_a_job_that_is_stopped_goes_on_in_another_process_with_the_same_bits(start, data):
+    undisturbed = run(start(data(epochs=60), "whole"), 1)
+    server = start(data(epochs=60))
+    server.work(2)
+    server.until("report", lambda report: report["version"] > 0)
+    server.send(command="stop")
+    assert server.until("ended") == {"event": "ended", "complete": False}
+    checkpoint = server.all("checkpoint")[-1]
+    assert 0 < checkpoint["version"] < undisturbed["version"] == 360
+    second = start(data(epochs=60), generation=2, checkpoints=[known(checkpoint)])
+    final = run(second, 3)
+    assert second.all("listening")[0]["version"] == checkpoint["version"]
+    assert second.all("report")[0]["version"] >= checkpoint["version"]
+    assert (final["version"], final["weights_sha256"]) == (360, undisturbed["weights_sha256"])
+
+
+def test_a_damaged_checkpoint_is_warned_of_and_the_bits_are_the_same(start, data):
+    undisturbed = run(start(data()), 1)
+    (Path(undisturbed["path"]) / "optimizer.safetensors").write_bytes(b"")
+    server = start(data(), generation=2, checkpoints=[known(undisturbed)])
+    final = run(server, 2)
+    assert server.all("listening")[0]["version"] == 0
+    assert any("damaged" in warning for report in server.all("report") for warning in report["warnings"])
+    assert final["weights_sha256"] == undisturbed["weights_sha256"]
+
+
+def test_checkpoints_are_written_from_time_to_time(start, data):
+    server = start(data(epochs=2000, checkpoint_seconds=0.05))
+    server.work(1)
+    versions = [server.until("checkpoint")["version"] for _ in range(2)]
+    assert versions[0] < versions[1]
+    server.send(command="stop")
+    server.until("ended")
+
+
+def test_the_end_of_stdin_ends_the_process(start, data):
+    server = start(data())
+    server.until("listening")
+    server.process.stdin.close()
+    assert server.process.wait(20) == 1
+    assert "checkpoint" not in [json.loads(line)["event"] for line in server.process.stdout]
+
+
+def test_numbers_that_are_not_finite_fail_the_job_with_advice(start, data):
+    job = data()
+    nan = {i: Shard(s.X * float("nan"), s.Y, s.validation_X, s.validation_Y) for i, s in job.shards.items()}
+    server = start(job)
+    server.job.shards = nan
+    server.work(1)
+    assert "learning_rate may help" in server.until("failed")["reason"]
+
+
+def test_a_network_that_does_not_fit_in_memory_fails_with_a_reason(start, data):
+    server = start(data(units=2**31 - 1))
+    assert "weights and biases" in server.until("failed")["reason"]
+    assert server.process.wait(20) == 0
+
+
+def test_a_checkpoint_that_cannot_be_written_fails_the_job_with_a_reason(start, data, tmp_path):
+    (tmp_path / "run").write_text("a file where the folder should be")
+    server = start(data(epochs=1))
+    server.work(1)
+    assert "the checkpoint could not be written" in server.until("failed")["reason"]

@@ -1,0 +1,22 @@
+import asyncio
+import socket
+
+import pytest
+
+from chainrule.server.launcher import Launcher
+from chainrule.wire.errors import LaunchFailed
+
+
+def test_something_that_listens_but_is_no_ray_is_given_up(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        launcher = Launcher(tmp_path / "log", address, None, lambda: None, start_seconds=3)
+        with pytest.raises(LaunchFailed, match="has not come up within 3 s"):
+            asyncio.run(launcher.start())
+    assert launcher.cpus == 0
+
+
+def test_a_job_cannot_be_prepared_without_ray(tmp_path):
+    launcher = Launcher(tmp_path / "log", None, None, lambda: None)
+    with pytest.raises(LaunchFailed, match="no Ray"):
+        asyncio.run(launcher.prepare("a1", None, lambda worker, reason: None))

@@ -1,0 +1,99 @@
+import asyncio
+
+import pytest
+
+from chainrule.data.dataset import DatasetSummary
+from chainrule.data.scaling import Scaling
+from chainrule.server.board import Board
+from chainrule.server.jobs import Move
+from chainrule.server.progress import Progress, Rate
+from chainrule.server.store import Store
+from chainrule.wire.job import JobState
+from chainrule.wire.validation import parse_spec
+
+SPEC = parse_spec(
+    {
+        "data": {"train": "a.csv", "label": "y"},
+        "network": {"layers": [{}]},
+        "training": {"epochs": 5, "batch_size": 10, "shards": 2},
+    }
+)
+SUMMARY = DatasetSummary(("a",), ("no", "yes"), 2, (20, 20), 10, Scaling((0.0,), (1.0,)), "")
+
+
+def report(version, steps=(), evaluations=(), workers=2, pushes=None, warnings=(), ended=False):
+    return {
+        "event": "report",
+        "version": version,
+        "workers": workers,
+        "steps": steps,
+        "evaluations": evaluations,
+        "pushes": pushes or {},
+        "warnings": warnings,
+        "ended": ended,
+    }
+
+
+@pytest.fixture
+def board(tmp_path):
+    board = Board(Store(tmp_path / "store.sqlite3"))
+    yield board
+    board.close()
+
+
+def told(board, *reports, seconds_between=1.0):
+    """Play reports to a new job; return it as it is then, and its events."""
+    now = 0.0
+
+    async def scenario():
+        nonlocal now
+        job = await board.create(SPEC.document(), None)
+        await board.move(job.id, Move.START)
+        progress = Progress(job.id, board, SPEC, SUMMARY, lambda: now)
+        await progress.begin(0)
+        for each in reports:
+            now += seconds_between
+            await progress.take(each)
+        return await board.read(board.store.job, job.id)
+
+    job = asyncio.run(scenario())
+    return job, list(board.store.events_behind(job.id, 2, 100))
+
+
+def test_a_report_becomes_history_metrics_and_figures(board):
+    steps = [(0, 0.9, 10, 0.002), (1, 0.8, 10, 0.003)]
+    job, _ = told(board, report(2, steps, pushes={"applied": 4, "stale": 1}), report(4, [], [(4, 0.5, 0.75)]))
+    assert (job.state, job.version, job.epoch, job.steps, job.workers) == (JobState.RUNNING, 4, 1, 20, 2)
+    assert job.metrics == {"train": {"loss": 0.8}, "validation": {"loss": 0.5, "accuracy": 0.75}}
+    assert board.store.losses(job.id) == [(0, 0.9), (1, 0.8)]
+    live = board.live[job.id]
+    assert (live.samples, live.pushes) == (20, {"applied": 4, "stale": 1})
+    assert sum(live.durations.counts) == 2
+
+
+def test_a_job_runs_when_its_first_worker_has_come(board):
+    assert told(board, report(0, workers=0))[0].state is JobState.STARTING
+    assert told(board, report(0, workers=1))[0].state is JobState.RUNNING
+
+
+def test_progress_is_told_at_a_pace_that_a_person_can_follow(board):
+    _, slow = told(board, *(report(i) for i in range(20)), seconds_between=1.0)
+    _, fast = told(board, *(report(i) for i in range(20)), seconds_between=0.05)
+    assert len(slow) > len(fast) >= 2
+
+
+def test_a_regression_has_no_accuracy(board):
+    assert told(board, report(4, [], [(4, 0.5, None)]))[0].metrics == {"validation": {"loss": 0.5}}
+
+
+def test_warnings_are_events(board):
+    _, events = told(board, report(1, warnings=["one", "two"]))
+    assert [b"one" in event or b"two" in event for event in events].count(True) == 2
+
+
+def test_the_rate_is_that_of_the_last_full_span():
+    rate = Rate(0.0)
+    assert rate.add(1.0, 100) == 100.0
+    assert rate.add(2.0, 300) == 200.0
+    assert rate.add(3.0, 0) == 200.0
+    assert rate.add(4.0, 0) == 0.0

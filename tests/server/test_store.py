@@ -1,0 +1,154 @@
+import sqlite3
+from datetime import UTC, datetime
+
+import pytest
+
+from chainrule.server.jobs import Move
+from chainrule.server.store import Store
+from chainrule.v1 import training_pb2
+from chainrule.wire.errors import InvalidJob, JobNotFinished, JobNotFound, JobNotRunning, LaunchFailed, TooMuch
+from chainrule.wire.job import JobState
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
+SPEC = {"name": "digits", "data": {"train": "a.csv", "label": "y"}}
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "store.sqlite3"
+
+
+@pytest.fixture
+def store(path):
+    store = Store(path)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def job_id(store):
+    return store.create(SPEC, None, NOW)[0].id
+
+
+def numbers(store, job_id, behind=0):
+    return [training_pb2.JobEvent.FromString(event).number for event in store.events_behind(job_id, behind, 100)]
+
+
+def test_an_accepted_job_is_there_when_the_file_is_opened_again(path):
+    store = Store(path)
+    job, new = store.create(SPEC, "r", NOW)
+    store.close()
+    again = Store(path)
+    assert new
+    assert again.job(job.id) == job
+    assert (job.state, job.created, job.events) == (JobState.QUEUED, NOW, 1)
+    again.close()
+
+
+def test_a_request_id_makes_one_job(store):
+    first, new = store.create(SPEC, "r", NOW)
+    second, new_again = store.create(SPEC, "r", NOW)
+    assert (first.id, new, new_again) == (second.id, True, False)
+    with pytest.raises(InvalidJob, match="has been used for another job"):
+        store.create({**SPEC, "name": "other"}, "r", NOW)
+
+
+def test_a_move_changes_the_state_and_tells_it(store, job_id):
+    job = store.move(job_id, Move.START, NOW)
+    assert (job.state, job.started) == (JobState.STARTING, NOW)
+    assert store.row(job_id)["generation"] == 1
+    failed = store.move(job_id, Move.FAIL, NOW, "no such file")
+    assert (failed.state, failed.reason, failed.finished) == (JobState.FAILED, "no such file", NOW)
+    last = training_pb2.JobEvent.FromString(store.events_behind(job_id, 2, 1)[0])
+    assert (last.number, last.kind, last.message) == (3, "state", "failed: no such file")
+    assert last.job.state == training_pb2.JOB_STATE_FAILED
+
+
+def test_an_illegal_move_changes_nothing(store, job_id):
+    before = store.job(job_id)
+    with pytest.raises(JobNotRunning):
+        store.move(job_id, Move.SUCCEED, NOW)
+    assert store.job(job_id) == before
+
+
+def test_history_keeps_the_first_row_of_a_version(store, job_id):
+    store.update(job_id, NOW, {"version": 2}, new_steps=[(0, 1.5, 8, 0.1), (1, 1.25, 8, 0.1)])
+    store.update(job_id, NOW, {"version": 3}, new_steps=[(1, 9.0, 8, 0.1), (2, 1.0, 8, 0.1)])
+    assert store.losses(job_id) == [(0, 1.5), (1, 1.25), (2, 1.0)]
+
+
+def test_events_have_no_gap_and_can_be_read_from_any_number(store, job_id):
+    for i in range(5):
+        store.update(job_id, NOW, {}, event=("progress", f"step {i}"))
+    assert numbers(store, job_id) == [1, 2, 3, 4, 5, 6]
+    assert numbers(store, job_id, behind=4) == [5, 6]
+    assert store.job(job_id).events == 6
+
+
+def test_the_last_checkpoints_are_kept_and_the_others_named(store, job_id):
+    def add(version):
+        names = ("weights_sha256", "model_sha256", "optimizer_sha256")
+        checkpoint = {
+            "version": version,
+            "generation": 1,
+            "path": f"/c/{version}",
+            **dict.fromkeys(names, f"h{version}"),
+        }
+        return store.add_checkpoint(job_id, NOW, checkpoint, keep=2)
+
+    assert [add(10), add(20), add(30)] == [[], [], ["/c/10"]]
+    assert [checkpoint["version"] for checkpoint in store.checkpoints(job_id)] == [30, 20]
+    assert store.job(job_id).weights_sha256 == "h30"
+
+
+def test_jobs_come_in_pages_in_order_of_arrival(store):
+    ids = [store.create(SPEC, None, NOW)[0].id for _ in range(5)]
+    first = store.jobs_behind(0, 3)
+    rest = store.jobs_behind(first[-1][0], 3)
+    assert [job.id for _, job in first + rest] == ids
+
+
+def test_only_a_job_that_has_ended_can_be_deleted_and_its_history_goes_along(store, path, job_id):
+    with pytest.raises(JobNotFinished, match="cancel it"):
+        store.delete(job_id)
+    store.update(job_id, NOW, {}, new_steps=[(0, 1.0, 8, 0.1)])
+    store.move(job_id, Move.CANCEL, NOW)
+    store.delete(job_id)
+    with pytest.raises(JobNotFound):
+        store.job(job_id)
+    with sqlite3.connect(path) as other:
+        assert other.execute("select (select count(*) from steps) + (select count(*) from events)").fetchone() == (0,)
+    other.close()
+
+
+@pytest.mark.parametrize("query", ["job", "row", "checkpoints", "delete"])
+def test_an_unknown_job_is_not_found(store, query):
+    with pytest.raises(JobNotFound, match="no job 'nobody'"):
+        getattr(store, query)("nobody")
+
+
+def test_a_store_of_a_newer_version_is_refused_untouched(path):
+    with sqlite3.connect(path) as newer:
+        newer.execute("pragma user_version = 99")
+    newer.close()
+    with pytest.raises(LaunchFailed, match="newer Chainrule"):
+        Store(path)
+    with sqlite3.connect(path) as newer:
+        assert newer.execute("pragma user_version").fetchone() == (99,)
+        assert newer.execute("select count(*) from sqlite_master").fetchone() == (0,)
+    newer.close()
+
+
+def test_a_file_that_is_no_store_is_refused(path):
+    path.write_bytes(b"these are not the bytes of a database" * 100)
+    with pytest.raises(LaunchFailed, match="cannot be used"):
+        Store(path)
+
+
+def test_a_full_disk_is_an_error_and_nothing_half_is_kept(store, job_id):
+    store._connection.exec_driver_sql("pragma max_page_count = 1")
+    store._connection.commit()
+    before = store.job(job_id)
+    with pytest.raises(TooMuch, match="full"):
+        store.update(job_id, NOW, {"version": 7}, event=("warning", "x" * 100_000))
+    assert store.job(job_id) == before

@@ -1,0 +1,131 @@
+from datetime import UTC, datetime
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chainrule.nn import ACTIVATIONS, OPTIMIZERS
+from chainrule.v1 import job_spec_pb2, training_pb2
+from chainrule.wire.job import Job, JobEvent, JobState
+from chainrule.wire.messages import (
+    event_from_message,
+    event_to_message,
+    job_from_message,
+    job_to_message,
+    spec_from_message,
+    spec_to_message,
+)
+from chainrule.wire.validation import parse_spec
+
+texts = st.text(min_size=1, max_size=20)
+names = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=20)
+fractions = st.floats(0, 1, exclude_max=True)
+positive = st.floats(0, 1e30, exclude_min=True)
+HYPERPARAMETERS = {
+    "sgd": {"learning_rate": positive},
+    "momentum": {"learning_rate": positive, "momentum": fractions},
+    "adam": {"learning_rate": positive, "beta1": fractions, "beta2": fractions, "epsilon": positive},
+}
+
+
+def test_every_optimizer_is_drawn():
+    assert sorted(HYPERPARAMETERS) == sorted(OPTIMIZERS)
+
+
+@st.composite
+def documents(draw):
+    """A valid job in which any optional field may be left out."""
+    activation = st.fixed_dictionaries({}, optional={"activation": st.sampled_from(sorted(ACTIVATIONS))})
+    units = st.fixed_dictionaries({"units": st.integers(1, 2**31 - 1)})
+    hidden = st.builds(lambda a, b: {**a, **b}, units, activation)
+    last = st.one_of(hidden, activation)
+    optimizer = draw(st.sampled_from(sorted(HYPERPARAMETERS)))
+    workers, per_shard = draw(st.integers(1, 50)), draw(st.integers(1, 1000))
+    shards = draw(st.integers(workers, 60))
+    optional = {
+        "name": names,
+        "optimizer": st.fixed_dictionaries({"name": st.just(optimizer)}, optional=HYPERPARAMETERS[optimizer]),
+    }
+    training = {"epochs": st.integers(1, 2**31 - 1), "seed": st.integers(0, 2**63 - 1), "checkpoint_seconds": positive}
+    data = {"validation_fraction": fractions, "scaling": st.sampled_from(["standardize", "none"])}
+    required = {
+        "data": st.fixed_dictionaries({"train": texts, "label": texts}, optional=data),
+        "network": st.fixed_dictionaries(
+            {"layers": st.builds(lambda a, b: [*a, b], st.lists(hidden, max_size=3), last)},
+            optional={"loss": st.sampled_from(["cross_entropy", "mse"])},
+        ),
+        "training": st.fixed_dictionaries(
+            {"batch_size": st.just(shards * per_shard), "shards": st.just(shards)}, optional=training
+        ),
+        "cluster": st.fixed_dictionaries(
+            {"max_workers": st.just(workers)}, optional={"min_workers": st.integers(1, workers)}
+        ),
+    }
+    return draw(st.fixed_dictionaries(required, optional=optional))
+
+
+@settings(max_examples=100)
+@given(documents())
+def test_a_valid_job_survives_the_trip_to_a_document_and_to_a_message(document):
+    spec = parse_spec(document)
+    assert parse_spec(spec.document()) == spec
+    message = job_spec_pb2.JobSpec.FromString(spec_to_message(spec).SerializeToString())
+    assert spec_from_message(message) == spec
+
+
+@given(documents())
+def test_what_the_document_says_is_what_the_job_says(document):
+    def said(part, whole):
+        if isinstance(part, dict):
+            return all(key in whole and said(value, whole[key]) for key, value in part.items())
+        if isinstance(part, list):
+            return len(part) == len(whole) and all(map(said, part, whole))
+        return part == whole
+
+    assert said(document, parse_spec(document).document())
+
+
+moments = st.datetimes(datetime(1970, 1, 1), datetime(9999, 1, 1), timezones=st.just(UTC))
+metrics = st.dictionaries(texts, st.dictionaries(texts, st.floats(allow_nan=False)), max_size=3)
+big = st.integers(0, 2**63)
+jobs = st.builds(
+    Job,
+    id=texts,
+    name=texts,
+    state=st.sampled_from(JobState),
+    created=moments,
+    reason=st.text(max_size=20),
+    version=big,
+    steps=big,
+    epoch=big,
+    workers=st.integers(0, 2**32 - 1),
+    metrics=metrics,
+    weights_sha256=st.none() | st.just("") | st.just("ab" * 32),
+    started=st.none() | moments,
+    finished=st.none() | moments,
+    samples_per_second=st.floats(allow_nan=False),
+    events=big,
+)
+
+
+@given(jobs)
+def test_a_jobs_status_survives_its_message(job):
+    message = training_pb2.Job.FromString(job_to_message(job).SerializeToString())
+    assert job_from_message(message) == job
+
+
+@given(st.builds(JobEvent, big, moments, texts, st.text(), jobs))
+def test_an_event_survives_its_message(event):
+    message = training_pb2.JobEvent.FromString(event_to_message(event).SerializeToString())
+    assert event_from_message(message) == event
+
+
+def test_every_state_of_a_job_has_its_word_on_the_wire():
+    words = {name.removeprefix("JOB_STATE_") for name in training_pb2.JobState.keys()}  # noqa: SIM118
+    assert words - {"UNSPECIFIED"} == set(JobState)
+
+
+def test_a_status_keeps_no_tie_to_its_message():
+    message = job_to_message(Job("a", "b", JobState.RUNNING, datetime.now(UTC), metrics={"train": {"loss": 1.0}}))
+    job = job_from_message(message)
+    message.metrics["train"].values["loss"] = 2.0
+    assert job.metrics == {"train": {"loss": 1.0}}

@@ -1,0 +1,148 @@
+import datetime
+import math
+
+import pytest
+
+from chainrule.wire.errors import InvalidJob
+from chainrule.wire.validation import parse_spec
+
+
+def document(**sections):
+    """A valid job, with changes by section."""
+    result = {
+        "data": {"train": "rows.csv", "label": "label"},
+        "network": {"layers": [{"units": 8}, {"activation": "softmax"}]},
+    }
+    for name, content in sections.items():
+        result[name] = {**result.get(name, {}), **content} if isinstance(content, dict) else content
+    return result
+
+
+def violations(broken):
+    with pytest.raises(InvalidJob) as caught:
+        parse_spec(broken)
+    found = {violation.path: violation.problem for violation in caught.value.violations}
+    assert len(found) == len(caught.value.violations), "a path is named twice"
+    return found
+
+
+def test_what_is_left_out_has_the_defaults_that_are_documented():
+    spec = parse_spec(document())
+    assert spec.name == "job"
+    assert (spec.data.validation_fraction, spec.data.scaling) == (0.2, "standardize")
+    assert (spec.network.loss, spec.network.activations) == ("cross_entropy", ("relu", "softmax"))
+    assert (spec.optimizer.name, spec.optimizer.hyperparameters) == ("sgd", {})
+    assert (spec.training.epochs, spec.training.batch_size, spec.training.seed) == (20, 128, 0)
+    assert spec.training.checkpoint_seconds == 30
+    assert (spec.cluster.min_workers, spec.cluster.max_workers) == (1, 1)
+    assert (spec.shards, spec.rows_per_shard) == (1, 128)
+
+
+def test_there_are_as_many_shards_as_workers_unless_the_job_says_otherwise():
+    assert parse_spec(document(cluster={"max_workers": 4})).shards == 4
+    assert parse_spec(document(cluster={"max_workers": 4}, training={"shards": 8})).shards == 8
+
+
+def test_numbers_are_predicted_by_an_identity_at_the_end():
+    assert parse_spec(document(network={"loss": "mse", "layers": [{}]})).network.activations == ("identity",)
+
+
+def test_every_violation_is_told_at_once_with_its_path():
+    found = violations(
+        {
+            "data": {"train": "", "validation_fraction": 1},
+            "network": {"loss": "huber", "layers": [{"units": 3}, {"units": 0, "activation": "swish"}]},
+            "optimizer": {"learning_rate": -1},
+            "training": {"batch_size": 100, "shards": 3, "epoch": 3},
+            "cluster": {"min_workers": 3, "max_workers": 2},
+            "nam": "x",
+        }
+    )
+    assert found == {
+        "data.train": "must not be empty",
+        "data.label": "is missing",
+        "data.validation_fraction": "must be < 1",
+        "network.loss": "must be one of cross_entropy, mse",
+        "network.layers[1].units": "must be >= 1",
+        "network.layers[1].activation": "must be one of relu, sigmoid, tanh, softmax, identity",
+        "optimizer.learning_rate": "must be > 0",
+        "training.batch_size": "must be divisible by the number of shards (3): the nearest that is, is 99",
+        "training.epoch": "is not a field of a job; did you mean epochs?",
+        "cluster.min_workers": "must be <= cluster.max_workers (2)",
+        "nam": "is not a field of a job; did you mean name?",
+    }
+
+
+def test_the_sentence_names_path_and_problem():
+    with pytest.raises(InvalidJob, match=r"^network\.layers\[1\]\.units must be >= 1$"):
+        parse_spec(document(network={"layers": [{"units": 3}, {"units": 0}]}))
+
+
+@pytest.mark.parametrize(
+    ("sections", "path", "problem"),
+    [
+        ({"training": {"epochs": True}}, "training.epochs", "must be a whole number"),
+        ({"training": {"epochs": 1.5}}, "training.epochs", "must be a whole number"),
+        ({"training": {"epochs": "3"}}, "training.epochs", "must be a whole number"),
+        ({"training": {"epochs": 10**30}}, "training.epochs", "must be <= 2147483647"),
+        ({"training": {"seed": -1}}, "training.seed", "must be >= 0"),
+        ({"training": {"seed": 2**63}}, "training.seed", f"must be <= {2**63 - 1}"),
+        ({"training": {"shards": 0}}, "training.shards", "must be >= 1"),
+        ({"training": {"batch_size": 0}}, "training.batch_size", "must be >= 1"),
+        ({"training": {"checkpoint_seconds": math.inf}}, "training.checkpoint_seconds", "must be a finite number"),
+        ({"optimizer": {"learning_rate": math.nan}}, "optimizer.learning_rate", "must be a finite number"),
+        ({"optimizer": {"learning_rate": "fast"}}, "optimizer.learning_rate", "must be a number"),
+        ({"optimizer": {"learning_rate": True}}, "optimizer.learning_rate", "must be a number"),
+        ({"optimizer": {"learning_rate": 0}}, "optimizer.learning_rate", "must be > 0"),
+        ({"optimizer": {"name": "adagrad"}}, "optimizer.name", "must be one of sgd, momentum, adam"),
+        ({"optimizer": {"momentum": 0.5}}, "optimizer.momentum", "is not a hyperparameter of sgd"),
+        ({"optimizer": {"name": "adam", "momentum": 0.5}}, "optimizer.momentum", "is not a hyperparameter of adam"),
+        ({"optimizer": {"name": "momentum", "beta1": 0.5}}, "optimizer.beta1", "is not a hyperparameter of momentum"),
+        ({"optimizer": {"learning_rat": 1}}, "optimizer.learning_rat", "did you mean learning_rate?"),
+        ({"network": {"layers": []}}, "network.layers", "must have at least 1 entry"),
+        ({"network": {"layers": {}}}, "network.layers", "must be a list"),
+        ({"network": {"layers": [3]}}, "network.layers[0]", "must be a table of fields"),
+        ({"network": {"layers": [{}, {}]}}, "network.layers[0].units", "is missing: only the last layer's"),
+        ({"network": {"layers": [{"units": None}, {}]}}, "network.layers[0].units", "is missing"),
+        ({"network": {"layers": [{"unit": 3}]}}, "network.layers[0].unit", "did you mean units?"),
+        ({"cluster": {"max_workers": 3}, "training": {"shards": 2}}, "cluster.max_workers", "training.shards (2)"),
+        ({"cluster": 3}, "cluster", "must be a table of fields"),
+        ({"name": 3}, "name", "must be a text in quotes"),
+        ({"name": ""}, "name", "must not be empty"),
+        ({"name": "x" * 201}, "name", "must have at most 200 characters"),
+        ({"data": {"label": ["a"]}}, "data.label", "must be a text in quotes"),
+        ({"data": {"scaling": "log"}}, "data.scaling", "must be one of standardize, none"),
+    ],
+)
+def test_a_wrong_field_is_refused_by_itself(sections, path, problem):
+    found = violations(document(**sections))
+    assert list(found) == [path]
+    assert problem in found[path]
+
+
+@pytest.mark.parametrize(("batch", "shards", "nearest"), [(128, 3, 129), (100, 3, 99), (1, 4, 4), (7, 4, 8)])
+def test_the_nearest_batch_size_that_shards_divide_is_told(batch, shards, nearest):
+    found = violations(document(training={"batch_size": batch, "shards": shards}))
+    assert found["training.batch_size"].endswith(f"the nearest that is, is {nearest}")
+
+
+@pytest.mark.parametrize(
+    ("cluster", "training"),
+    [({"min_workers": 2, "max_workers": "4"}, {}), ({"max_workers": 3}, {"shards": "2"})],
+)
+def test_nothing_is_said_of_a_field_whose_partner_is_no_number(cluster, training):
+    assert len(violations(document(cluster=cluster, training=training))) == 1
+
+
+def test_a_field_in_the_wrong_section_is_not_suggested_as_it_is():
+    problem = violations(document(training={"learning_rate": 1}))["training.learning_rate"]
+    assert not problem.endswith("did you mean learning_rate?")
+
+
+def test_a_date_is_no_name():
+    assert violations(document(name=datetime.date(2026, 3, 1))) == {"name": "must be a text in quotes"}
+
+
+@pytest.mark.parametrize("broken", [[], 3, None, "text", {}])
+def test_what_is_no_job_at_all_is_refused(broken):
+    assert violations(broken)

@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chainrule.data.shard_tree import Node, largest_nodes
+from chainrule.data.shards import Shard
+from chainrule.nn import Network, Parameters, generator, initialize
+from chainrule.nn.randomness import Purpose
+from chainrule.wire.partials import Partial, Sums
+from chainrule.wire.validation import parse_spec
+from chainrule.worker.partials import PartialComputer
+
+SHARDS, ROWS = 5, 12
+
+
+def spec(loss="cross_entropy"):
+    return parse_spec(
+        {
+            "data": {"train": "a.csv", "label": "y"},
+            "network": {"layers": [{"units": 6}, {}], "loss": loss},
+            "training": {"batch_size": 5 * SHARDS, "shards": SHARDS},
+        }
+    )
+
+
+def shards(classes=True):
+    random = generator(7, Purpose.DEAL_ROWS)
+
+    def shard(rows):
+        X, V = random.standard_normal((rows, 4), np.float32), random.standard_normal((7, 4), np.float32)
+        if classes:
+            return Shard(X, random.integers(0, 3, rows, np.int32), V, random.integers(0, 3, 7, np.int32))
+        return Shard(X, random.standard_normal((rows, 1), np.float32), V, random.standard_normal((7, 1), np.float32))
+
+    return {k: shard(ROWS - (k == 4)) for k in range(SHARDS)}
+
+
+NETWORK = Network((4, 6, 3), ("relu", "softmax"), "cross_entropy")
+THETA = initialize(NETWORK, 0)
+STEPS_PER_EPOCH = 3
+
+
+@pytest.fixture
+def computer():
+    return PartialComputer(spec(), NETWORK, STEPS_PER_EPOCH, shards())
+
+
+def compute(computer, node, version=0, train=True, evaluate=True):
+    partial = computer.compute(THETA, version, Node(*node), train=train, evaluate=evaluate)
+    copy = Partial(partial.gradient.copy(), partial.training, partial.validation)
+    computer.release(partial)
+    return copy
+
+
+def tree_sum(node, parts):
+    if node in parts:
+        return parts[node]
+    left, right = node.children
+    return tree_sum(left, parts).add(tree_sum(right, parts))
+
+
+@given(st.lists(st.integers(1, SHARDS - 1), unique=True).map(sorted), st.integers(0, 2 * STEPS_PER_EPOCH))
+def test_however_the_shards_are_dealt_the_tree_gives_the_same_bits(cuts, version):
+    alone = compute(PartialComputer(spec(), NETWORK, STEPS_PER_EPOCH, shards()), (0, SHARDS), version)
+    parts = {}
+    for lo, hi in zip([0, *cuts], [*cuts, SHARDS], strict=True):
+        computer = PartialComputer(spec(), NETWORK, STEPS_PER_EPOCH, shards())
+        parts |= {node: compute(computer, node, version) for node in largest_nodes(lo, hi, SHARDS)}
+    total = tree_sum(Node(0, SHARDS), parts)
+    assert total.gradient.tobytes() == alone.gradient.tobytes()
+    assert (total.training, total.validation) == (alone.training, alone.validation)
+
+
+def test_it_is_the_gradient_of_the_loss_that_it_tells(computer):
+    partial = compute(computer, (0, SHARDS))
+    theta = Parameters.view(THETA.flat.copy(), NETWORK.sizes)
+    for i in (0, 5, 24, 31, -1):
+        value, losses = theta.flat[i], []
+        for change in (1e-2, -1e-2):
+            theta.flat[i] = value + change
+            moved = computer.compute(theta, 0, Node(0, SHARDS), train=True, evaluate=False)
+            losses.append(moved.training.loss)
+            computer.release(moved)
+        theta.flat[i] = value
+        assert (losses[0] - losses[1]) / 2e-2 == pytest.approx(partial.gradient[i], rel=0.05, abs=0.02)
+
+
+def test_only_what_is_asked_for_is_computed(computer):
+    trained = compute(computer, (0, 2), evaluate=False)
+    assert trained.gradient.size == THETA.flat.size
+    assert trained.validation == Sums()
+    evaluated = compute(computer, (0, 2), train=False)
+    assert evaluated.gradient.size == 0
+    assert evaluated.training == Sums()
+    assert evaluated.validation.weight == 14
+
+
+def test_an_epoch_sees_every_row_once_and_its_last_step_may_be_smaller(computer):
+    weights = [compute(computer, (0, SHARDS), version).training.weight for version in range(STEPS_PER_EPOCH)]
+    assert weights == [25, 25, 9]
+    assert [compute(computer, (4, 5), version).training.weight for version in range(STEPS_PER_EPOCH)] == [5, 5, 1]
+
+
+def test_a_shard_without_rows_left_gives_zeros():
+    own = shards()
+    own[1] = Shard(own[1].X[:5], own[1].Y[:5], own[1].validation_X[:0], own[1].validation_Y[:0])
+    partial = compute(PartialComputer(spec(), NETWORK, STEPS_PER_EPOCH, own), (1, 2), version=1)
+    assert not partial.gradient.any()
+    assert (partial.training, partial.validation) == (Sums(), Sums())
+
+
+def test_numbers_are_compared_as_they_are():
+    network = Network((4, 6, 1), ("relu", "identity"), "mse")
+    computer = PartialComputer(spec("mse"), network, STEPS_PER_EPOCH, shards(classes=False))
+    partial = computer.compute(initialize(network, 0), 0, Node(0, SHARDS), train=True, evaluate=True)
+    assert partial.training.loss > 0
+    assert partial.validation.right == 0
