@@ -19,4 +19,4 @@ def test_something_that_listens_but_is_no_ray_is_given_up(tmp_path):
 def test_a_job_cannot_be_prepared_without_ray(tmp_path):
     launcher = Launcher(tmp_path / "log", None, None, lambda: None)
     with pytest.raises(LaunchFailed, match="no Ray"):
-        asyncio.run(launcher.prepare("a1", None, lambda worker, reason: None))
+        asyncio.run(launcher.prepare("a1", None, print))

@@ -6,8 +6,10 @@ Commands (chainrule.wire.control): prepare, start, release. Events: ready, clust
 import asyncio
 import logging
 import os
+import queue
 import socket
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -118,33 +120,39 @@ def main() -> None:
     """Run the process."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     control = Control()
-    settings = next(control.commands())
+    commands = control.commands()
+    settings = next(commands)
+    inbox: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+    connected = threading.Event()
+    threading.Thread(target=_follow, args=(commands, inbox, connected), name="commands", daemon=True).start()
     try:
         connect(settings["ray_address"], settings["num_cpus"])
     except ChainruleError as error:
         control.send("failed", reason=str(error))
         return
+    connected.set()
     try:
-        asyncio.run(_serve(control))
+        asyncio.run(_serve(control, inbox))
     finally:
         ray.shutdown()
 
 
-async def _serve(control: Control) -> None:
-    launcher, loop, ended = Launcher(control), asyncio.get_running_loop(), asyncio.Event()
-    running: set[asyncio.Task[None]] = set()
+def _follow(
+    commands: Iterator[dict[str, Any]], inbox: "queue.SimpleQueue[dict[str, Any] | None]", connected: threading.Event
+) -> None:
+    """Pass on the service's commands, and None when it has ended."""
+    for command in commands:
+        inbox.put(command)
+    if not connected.is_set():
+        os._exit(1)  # Nothing else ends a ray.init() that waits for a cluster.
+    inbox.put(None)
 
-    def carry_out(command: dict[str, Any]) -> None:
-        task = loop.create_task(getattr(launcher, command.pop("command"))(**command))
-        running.add(task)
-        task.add_done_callback(running.discard)
 
-    def follow() -> None:
-        for command in control.commands():
-            loop.call_soon_threadsafe(carry_out, command)
-        loop.call_soon_threadsafe(ended.set)
-
-    threading.Thread(target=follow, name="commands", daemon=True).start()
+async def _serve(control: Control, inbox: "queue.SimpleQueue[dict[str, Any] | None]") -> None:
+    launcher = Launcher(control)
     control.send("ready", node=ray.util.get_node_ip_address())
-    running.add(loop.create_task(launcher.watch_cluster()))
-    await ended.wait()
+    tasks = {asyncio.create_task(launcher.watch_cluster())}
+    while (command := await asyncio.to_thread(inbox.get)) is not None:
+        task = asyncio.create_task(getattr(launcher, command.pop("command"))(**command))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
