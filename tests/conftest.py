@@ -105,6 +105,12 @@ def service(tmp_path_factory) -> Iterator[Service]:
 
 
 @pytest.fixture(scope="session")
+def service_class() -> type[Service]:
+    """For a test that needs another service than the common one."""
+    return Service
+
+
+@pytest.fixture(scope="session")
 def digits_csv(tmp_path_factory) -> Path:
     """scikit-learn's 1,797 images of handwritten digits."""
     path = tmp_path_factory.mktemp("digits") / "digits.csv"

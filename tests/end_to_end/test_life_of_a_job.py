@@ -70,8 +70,10 @@ def test_the_same_request_id_gives_the_same_job(service, job_file):
 def test_events_are_numbered_without_a_gap_from_wherever_one_starts(service, job_file):
     job_id = service.submit(job_file("numbers", training={"epochs": 30}))
     with Client(service.address) as client:
-        live = [event.number for event in client.watch(job_id)]
+        events = list(client.watch(job_id))
+        live = [event.number for event in events]
         assert live == list(range(1, len(live) + 1))
+        assert [event.message for event in events if event.kind == "warning"] == []
         assert [event.number for event in client.watch(job_id, after=3)] == live[3:]
 
 

@@ -132,8 +132,8 @@ class Run:
             await self._start_workers()
 
     def _worker_ended(self, name: str, reason: str | None) -> None:
-        if not self._ended:
-            task = asyncio.create_task(self._replace(name, reason or "it had lost its lease"))
+        if reason is not None and not self._ended:
+            task = asyncio.create_task(self._replace(name, reason))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
