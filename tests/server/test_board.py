@@ -2,21 +2,12 @@ import asyncio
 
 import pytest
 
-from chainrule.server.board import Board
 from chainrule.server.jobs import Move
-from chainrule.server.store import Store
 from chainrule.v1 import training_pb2
 from chainrule.wire.errors import JobNotFound
 from chainrule.wire.job import JobState
 
 SPEC = {"name": "digits"}
-
-
-@pytest.fixture
-def board(tmp_path):
-    board = Board(Store(tmp_path / "store.sqlite3"))
-    yield board
-    board.close()
 
 
 def test_watchers_see_every_event_once_whenever_they_come(board):

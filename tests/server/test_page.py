@@ -50,7 +50,7 @@ class Rows(HTMLParser):
         self.rows = []
         self.feed(html)
 
-    def handle_starttag(self, tag, attrs):  # noqa: ARG002
+    def handle_starttag(self, tag, attrs):
         if tag == "tr":
             self.rows.append([])
         elif tag in ("td", "th"):

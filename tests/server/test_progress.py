@@ -1,13 +1,9 @@
 import asyncio
 
-import pytest
-
 from chainrule.data.dataset import DatasetSummary
 from chainrule.data.scaling import Scaling
-from chainrule.server.board import Board
 from chainrule.server.jobs import Move
 from chainrule.server.progress import Progress, Rate
-from chainrule.server.store import Store
 from chainrule.wire.job import JobState
 from chainrule.wire.validation import parse_spec
 
@@ -32,13 +28,6 @@ def report(version, steps=(), evaluations=(), workers=2, pushes=None, warnings=(
         "warnings": warnings,
         "ended": ended,
     }
-
-
-@pytest.fixture
-def board(tmp_path):
-    board = Board(Store(tmp_path / "store.sqlite3"))
-    yield board
-    board.close()
 
 
 def told(board, *reports, seconds_between=1.0):

@@ -20,7 +20,7 @@ def example(kind):
 class Aborting(grpc.GenericRpcHandler):
     """Ends every call as `self.end` says."""
 
-    def service(self, handler_call_details):  # noqa: ARG002
+    def service(self, handler_call_details):
         return grpc.unary_unary_rpc_method_handler(lambda _, context: self.end(context))
 
 

@@ -1,6 +1,7 @@
 """One attempt to train one job: its data, its parameter server, its workers; from QUEUED to the end or back."""
 
 import asyncio
+import itertools
 import logging
 import shutil
 from pathlib import Path
@@ -31,7 +32,7 @@ class Run:
         self._board, self._launcher, self._folder = board, launcher, folder
         self._server: Child | None = None
         self._address: str | None = None
-        self._started_workers = 0
+        self._started, self._numbers = 0, itertools.count(1)
         self._ended = False
         self._failures, self._failure_version = 0, -1
         self._failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -56,7 +57,8 @@ class Run:
         row = await self._board.read(self._board.store.row, self.job_id)
         spec = parse_spec(row["spec"])
         summary = await self._launcher.prepare(self.job_id, spec, self._worker_ended)
-        await self._check_unchanged(row["data"], summary, row["version"])
+        if row["data"] is not None and row["data"]["sha256"] != summary.sha256:
+            raise InvalidData("the data file is not the one that training began with, so it cannot go on from there")
         self._progress = Progress(self.job_id, self._board, spec, summary)
         events = (await self._start_server(spec, summary, row["generation"])).events()
         lost, failed = asyncio.create_task(self._launcher.lost.wait()), self._failed
@@ -74,10 +76,6 @@ class Run:
         finally:
             lost.cancel()
             event.cancel()
-
-    async def _check_unchanged(self, known: dict[str, Any] | None, summary: DatasetSummary, version: int) -> None:
-        if known is not None and version > 0 and known["sha256"] != summary.sha256:
-            raise InvalidData("the data file is not the one that training began with, so it cannot go on from there")
 
     async def _start_server(self, spec: JobSpec, summary: DatasetSummary, generation: int) -> Child:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -117,13 +115,13 @@ class Run:
         return False
 
     async def _start_workers(self) -> None:
-        while self._started_workers < self.workers:
-            self._started_workers += 1
-            await self._start_worker(f"w{self._started_workers}")
+        while self._started < self.workers:
+            self._started += 1
+            await self._start_worker()
 
-    async def _start_worker(self, name: str) -> None:
+    async def _start_worker(self) -> None:
         assert self._address is not None  # noqa: S101
-        await self._launcher.start_worker(self.job_id, name, self._address)
+        await self._launcher.start_worker(self.job_id, f"w{next(self._numbers)}", self._address)
 
     async def grow(self, workers: int) -> None:
         """Add workers; they take part from the next step on."""
@@ -146,8 +144,7 @@ class Run:
                 self._failed.set_result(f"{self._failures} workers in a row have failed, the last one so: {reason}")
             return
         await self._board.update(self.job_id, {}, ("warning", f"worker {name} has ended and is replaced: {reason}"))
-        self._started_workers += 1
-        await self._start_worker(f"w{self._started_workers}")
+        await self._start_worker()
 
     async def stop(self) -> bool:
         """Ask for a checkpoint and the end, whereupon `execute` returns; False where training has not begun."""

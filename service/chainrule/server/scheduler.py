@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from chainrule.server.launcher import Launcher
 from chainrule.server.policy import Demand, allocate
 from chainrule.server.run import Run
 from chainrule.server.store import Row
+from chainrule.wire.errors import ChainruleError
 from chainrule.wire.job import JobState
 from chainrule.wire.validation import parse_spec
 
@@ -89,7 +91,8 @@ class Scheduler:
             await self._give_up_on_repetition(run.job_id)
         except Exception as error:
             logger.exception("job %s", run.job_id)
-            await self._board.move(run.job_id, Move.FAIL, f"the service has met an error of its own: {error!r}")
+            with suppress(ChainruleError):  # where the store fails too, the next service finds the job and goes on
+                await self._board.move(run.job_id, Move.FAIL, f"the service has met an error of its own: {error!r}")
         finally:
             del self._running[run.job_id]
             self.wake()

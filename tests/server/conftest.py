@@ -1,0 +1,89 @@
+"""A board on a real store, and a launcher that does to a job what a test asks for: all but Ray is real."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from chainrule.data.dataset import DatasetSummary, load_dataset
+from chainrule.server.board import Board
+from chainrule.server.store import Store
+from chainrule.wire.errors import LaunchFailed
+from chainrule.wire.validation import parse_spec
+from chainrule.worker.training_loop import train
+
+
+@pytest.fixture
+def board(tmp_path):
+    board = Board(Store(tmp_path / "store.sqlite3"))
+    yield board
+    board.close()
+
+
+class ThreadLauncher:
+    """Workers as threads of the test; `fault`, where there is one, is raised in place of their work."""
+
+    def __init__(self, cpus: int = 4, fault: Callable[[str], None] = lambda worker: None) -> None:
+        self.cpus, self.node, self.fault = cpus, "127.0.0.1", fault
+        self.lost, self.ready = asyncio.Event(), asyncio.Event()
+        self.ready.set()
+        self.started: list[str] = []
+        self._shards, self._ended = {}, {}
+
+    async def prepare(self, job_id, spec, ended) -> DatasetSummary:
+        summary, shards = load_dataset(spec)
+        self._shards[job_id], self._ended[job_id] = dict(enumerate(shards)), ended
+        return summary
+
+    async def start_worker(self, job_id, worker, address) -> None:
+        loop, shards, ended = asyncio.get_running_loop(), self._shards[job_id], self._ended[job_id]
+        self.started.append(worker)
+
+        def work():
+            reason = None
+            try:
+                self.fault(worker)
+                train(address, job_id, worker, shards)
+            except Exception as error:
+                reason = str(error)
+            loop.call_soon_threadsafe(ended, worker, reason)
+
+        threading.Thread(target=work, daemon=True).start()
+
+    async def release(self, job_id) -> None:
+        self._ended[job_id] = lambda worker, reason: None
+
+
+@pytest.fixture
+def thread_launcher():
+    return ThreadLauncher
+
+
+@pytest.fixture
+def no_ray():
+    """A launcher that never gets as far as Ray."""
+
+    class NoRay(ThreadLauncher):
+        async def prepare(self, job_id, spec, ended):
+            raise LaunchFailed("Ray has ended while the data was read")
+
+    return NoRay
+
+
+@pytest.fixture
+def spec(tmp_path):
+    """A small job on two classes of points."""
+    X = np.random.default_rng(0).standard_normal((120, 3))
+    rows = [f"{a},{b},{c},{'yes' if a + b > c else 'no'}" for a, b, c in X]
+    (tmp_path / "points.csv").write_text("\n".join(["a,b,c,label", *rows]))
+    return parse_spec(
+        {
+            "name": "points",
+            "data": {"train": str(tmp_path / "points.csv"), "label": "label"},
+            "network": {"layers": [{"units": 4}, {}]},
+            "training": {"epochs": 3, "batch_size": 12, "shards": 4},
+            "cluster": {"max_workers": 2},
+        }
+    )

@@ -1,0 +1,97 @@
+import asyncio
+
+import pytest
+
+from chainrule.server.run import WORKER_FAILURES, Run
+from chainrule.v1 import training_pb2
+from chainrule.wire.job import JobState
+
+
+def messages(board, job_id):
+    return [training_pb2.JobEvent.FromString(event).message for event in board.store.events_behind(job_id, 0, 1000)]
+
+
+@pytest.fixture
+def executed(board, spec, tmp_path):
+    """Run a job once, with a launcher, and return it as it is then."""
+
+    def execute(make_launcher, meanwhile=None, job=spec):
+        async def scenario():
+            created = await board.create(job.document(), None)
+            run = Run(created.id, board, make_launcher(), tmp_path / created.id, workers=2)
+            execution = asyncio.create_task(run.execute())
+            if meanwhile is not None:
+                await meanwhile(run, created.id)
+            await execution
+            return await board.read(board.store.job, created.id)
+
+        return asyncio.run(scenario())
+
+    return execute
+
+
+def test_a_job_trains_to_its_end_and_leaves_its_last_checkpoint(executed, board, thread_launcher):
+    job = executed(thread_launcher)
+    assert (job.state, job.version, job.epoch, job.workers) == (JobState.SUCCEEDED, job.steps, 3, 0)
+    assert job.steps == 3 * 8
+    assert [version for version, _ in board.store.losses(job.id)] == list(range(job.steps))
+    (checkpoint,) = board.store.checkpoints(job.id)
+    assert (checkpoint["version"], checkpoint["weights_sha256"]) == (job.steps, job.weights_sha256)
+    assert set(job.metrics) == {"train", "validation"}
+
+
+def test_a_worker_that_fails_is_replaced_and_the_job_goes_on(executed, board, thread_launcher):
+    def first_fails(worker):
+        if worker == "w1":
+            raise OSError("a broken machine")
+
+    job = executed(lambda: thread_launcher(fault=first_fails))
+    assert job.state is JobState.SUCCEEDED
+    assert "worker w1 has ended and is replaced: a broken machine" in messages(board, job.id)
+
+
+def test_workers_that_fail_again_and_again_fail_the_job_with_the_last_ones_words(executed, thread_launcher):
+    def all_fail(worker):
+        raise OSError(f"no room on {worker}")
+
+    job = executed(lambda: thread_launcher(fault=all_fail))
+    assert job.state is JobState.FAILED
+    assert f"{WORKER_FAILURES + 1} workers in a row have failed, the last one so: no room on w" in job.reason
+
+
+def test_a_job_whose_ray_ends_goes_back_into_the_queue(executed, no_ray):
+    job = executed(no_ray)
+    assert (job.state, job.workers) == (JobState.QUEUED, 0)
+    assert "Ray has ended" in job.reason
+
+
+def test_workers_are_added_to_a_job_also_after_one_was_replaced(executed, thread_launcher):
+    launchers = []
+
+    def first_fails(worker):
+        if worker == "w1":
+            raise OSError("a broken machine")
+
+    def make():
+        launchers.append(thread_launcher(fault=first_fails))
+        return launchers[0]
+
+    async def grow(run, job_id):
+        run.workers = 2
+        await run.grow(4)
+
+    assert executed(make, grow).state is JobState.SUCCEEDED
+    assert len(launchers[0].started) == 5
+
+
+def test_a_job_does_not_go_on_with_other_data(board, spec, tmp_path, thread_launcher):
+    async def scenario():
+        created = await board.create(spec.document(), None)
+        other = {"sha256": "of another file"}
+        await board.update(created.id, {"data": other})
+        await Run(created.id, board, thread_launcher(), tmp_path / "job", workers=1).execute()
+        return await board.read(board.store.job, created.id)
+
+    job = asyncio.run(scenario())
+    assert job.state is JobState.FAILED
+    assert "not the one that training began with" in job.reason

@@ -1,0 +1,104 @@
+import asyncio
+
+import pytest
+
+from chainrule.server.scheduler import ATTEMPTS, Scheduler
+from chainrule.wire.errors import JobNotFound, JobNotRunning
+from chainrule.wire.job import JobState
+
+
+def scheduled(board, launcher, folder, play):
+    """Run a scheduler while `play` drives it."""
+
+    async def scenario():
+        scheduler = Scheduler(board, launcher, folder)
+        serving = asyncio.create_task(scheduler.serve())
+        scheduler.wake()
+        try:
+            return await play(scheduler)
+        finally:
+            await scheduler.stop()
+            serving.cancel()
+
+    return asyncio.run(scenario())
+
+
+async def ended(board, job_id):
+    async for _ in board.watch(job_id, 0):
+        pass
+    return await board.read(board.store.job, job_id)
+
+
+def test_jobs_run_in_the_order_of_their_arrival(board, spec, tmp_path, thread_launcher):
+    async def play(scheduler):
+        ids = [(await board.create(spec.document(), None)).id for _ in range(3)]
+        scheduler.wake()
+        return [await ended(board, job_id) for job_id in ids]
+
+    async def launched():
+        return thread_launcher(cpus=2)
+
+    jobs = scheduled(board, asyncio.run(launched()), tmp_path, play)
+    assert [job.state for job in jobs] == [JobState.SUCCEEDED] * 3
+    assert jobs[0].finished <= jobs[1].started
+    assert jobs[1].finished <= jobs[2].started
+    assert len({job.weights_sha256 for job in jobs}) == 1
+
+
+def test_a_job_that_gets_no_further_fails_after_some_attempts(board, spec, tmp_path, no_ray):
+    async def play(scheduler):
+        job_id = (await board.create(spec.document(), None)).id
+        scheduler.wake()
+        return await ended(board, job_id)
+
+    job = scheduled(board, no_ray(), tmp_path, play)
+    assert job.state is JobState.FAILED
+    assert f"{ATTEMPTS} attempts in a row have got no further than step 0: Ray has ended" in job.reason
+    assert board.store.row(job.id)["generation"] == ATTEMPTS
+
+
+def test_cancelling_ends_what_runs_and_what_waits(board, spec, tmp_path, thread_launcher):
+    long = spec.document() | {"training": spec.document()["training"] | {"epochs": 1_000_000}}
+
+    async def play(scheduler):
+        first, second = [(await board.create(long, None)).id for _ in range(2)]
+        scheduler.wake()
+        async for _ in board.watch(first, 0):
+            if (await board.read(board.store.job, first)).state is JobState.RUNNING:
+                break
+        for job_id in (second, first):
+            await scheduler.cancel(job_id)
+        with pytest.raises(JobNotRunning):
+            await scheduler.cancel(first)
+        with pytest.raises(JobNotFound):
+            await scheduler.cancel("nobody")
+        return [await ended(board, job_id) for job_id in (first, second)]
+
+    jobs = scheduled(board, thread_launcher(cpus=2), tmp_path, play)
+    assert [job.state for job in jobs] == [JobState.CANCELLED] * 2
+    assert (jobs[0].workers, jobs[1].started) == (0, None)
+
+
+def test_stopping_brings_jobs_to_a_checkpoint_and_another_scheduler_goes_on(board, spec, tmp_path, thread_launcher):
+    document = spec.document() | {"training": spec.document()["training"] | {"epochs": 400}}
+
+    async def stop_in_the_middle(scheduler):
+        job_id = (await board.create(document, None)).id
+        scheduler.wake()
+        async for _ in board.watch(job_id, 0):
+            if (await board.read(board.store.job, job_id)).version > 0:
+                break
+        await scheduler.stop()
+        return await board.read(board.store.job, job_id)
+
+    stopped = scheduled(board, thread_launcher(), tmp_path, stop_in_the_middle)
+    assert stopped.state is JobState.QUEUED
+    assert board.store.checkpoints(stopped.id)[0]["version"] > 0
+
+    async def go_on(scheduler):
+        await scheduler.recover()
+        return await ended(board, stopped.id)
+
+    done = scheduled(board, thread_launcher(), tmp_path, go_on)
+    assert (done.state, done.version) == (JobState.SUCCEEDED, 400 * 8)
+    assert [version for version, _ in board.store.losses(done.id)] == list(range(done.steps))
