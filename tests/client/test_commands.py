@@ -150,7 +150,7 @@ class TestWatch:
             process.stdout.readline()
             process.stdout.readline()
             process.send_signal(signal.SIGINT)
-            _, err = process.communicate(timeout=5)
+            _, err = process.communicate(timeout=60)
         assert process.returncode == 130
         assert err == "a1 goes on; `chainrule watch a1` shows it again\n"
 
