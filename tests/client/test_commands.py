@@ -14,7 +14,10 @@ from chainrule.wire import errors
 from chainrule.wire.errors import InvalidJob, Violation
 from chainrule.wire.job import JobState
 
-RUN = [sys.executable, "-c", "import sys; from chainrule.client.commands import *; sys.exit(invoke(group))"]
+MAIN = "import sys; from chainrule.client.commands import *; sys.exit(invoke(group))"
+RUN = [sys.executable, "-c", MAIN]
+# A shell lets what it starts in the background ignore SIGINT; a command in a terminal does not.
+RUN_IN_TERMINAL = [sys.executable, "-c", f"import signal; signal.signal(2, signal.default_int_handler); {MAIN}"]
 
 
 @pytest.fixture
@@ -145,7 +148,10 @@ class TestWatch:
     def test_is_ended_by_ctrl_c_and_the_job_goes_on(self, address, remote):
         remote.cuts = [(2, "silence")]
         with subprocess.Popen(
-            [*RUN, "watch", "a1", "--server", address], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [*RUN_IN_TERMINAL, "watch", "a1", "--server", address],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         ) as process:
             process.stdout.readline()
             process.stdout.readline()

@@ -6,7 +6,6 @@ written beside its place, made durable, and then renamed into it; the store's ro
 
 import hashlib
 import json
-import os
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from chainrule.data.files import sync
 from chainrule.data.model import Model
 from chainrule.nn import Array
 from chainrule.wire.errors import InvalidData
@@ -45,7 +45,7 @@ def write_checkpoint(folder: Path, generation: int, model: Model, slots: dict[st
         checkpoint = _write_files(draft, place, generation, model, slots)
         shutil.rmtree(place, ignore_errors=True)
         draft.rename(place)
-        _sync(folder)
+        sync(folder)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
@@ -69,7 +69,7 @@ def _write_files(draft: Path, place: Path, generation: int, model: Model, slots:
     manifest: dict[str, Any] = {**asdict(checkpoint), "numpy": np.__version__}
     (draft / MANIFEST).write_text(json.dumps(manifest, indent=2))
     for path in (draft / MODEL, draft / OPTIMIZER, draft / MANIFEST, draft):
-        _sync(path)
+        sync(path)
     return checkpoint
 
 
@@ -86,12 +86,3 @@ def read_checkpoint(checkpoint: Checkpoint) -> tuple[Model, dict[str, Array]]:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    """Make a file, or the names in a folder, durable."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from chainrule.data.shard_tree import Node
+from chainrule.data.work import Work
 from chainrule.nn import Array
-from chainrule.parameter_server.plan import Outcome, Step, Work
+from chainrule.parameter_server.plan import Outcome, Step
 from chainrule.parameter_server.state import TrainingState
 from chainrule.wire.errors import Fenced, TrainingFailed
 from chainrule.wire.partials import Partial

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import grpc
 
 from chainrule.data.shard_tree import Node
+from chainrule.data.work import Work
 from chainrule.nn import Array, aligned_empty
 from chainrule.parameter_server.coordinator import Coordinator, Result
-from chainrule.parameter_server.plan import Work
 from chainrule.v1 import parameters_pb2 as pb
 from chainrule.wire.chunks import Assembly, to_chunks
 from chainrule.wire.errors import ChainruleError, Fenced, ShapeMismatch

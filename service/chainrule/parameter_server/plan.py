@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from chainrule.data.shard_tree import Node
 from chainrule.wire.partials import Sums
 
 
@@ -34,16 +33,6 @@ class Plan:
     def evaluates(self, version: int) -> bool:
         """Whether validation sums are wanted at this version: behind each epoch."""
         return self.validates and version > 0 and version % self.steps_per_epoch == 0
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a worker has to compute now."""
-
-    version: int
-    nodes: tuple[Node, ...]
-    train: bool
-    evaluate: bool
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ import numpy as np
 import xxhash
 
 from chainrule.data.shard_tree import Node, parent
+from chainrule.data.work import Work
 from chainrule.nn import Array, Optimizer, Parameters
 from chainrule.parameter_server.assignment import Assignment
 from chainrule.parameter_server.members import Members
-from chainrule.parameter_server.plan import Outcome, Plan, Step, Work
+from chainrule.parameter_server.plan import Outcome, Plan, Step
 from chainrule.wire.errors import ShapeMismatch
 from chainrule.wire.partials import Partial
 

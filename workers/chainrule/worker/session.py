@@ -3,13 +3,13 @@
 import queue
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 import grpc
 
 from chainrule.data.shard_tree import Node
+from chainrule.data.work import Work
 from chainrule.nn import Array, Network, Parameters
 from chainrule.v1 import parameters_pb2 as pb
 from chainrule.v1.parameters_pb2_grpc import ParameterServiceStub
@@ -21,16 +21,6 @@ from chainrule.wire.status import from_call
 
 CALL_SECONDS = 10.0
 """Deadline of a unary call."""
-
-
-@dataclass(frozen=True)
-class Work:
-    """Nodes to compute at θ_version."""
-
-    version: int
-    nodes: tuple[Node, ...]
-    train: bool
-    evaluate: bool
 
 
 class Session:
