@@ -1,7 +1,9 @@
 import hashlib
 import itertools
+import os
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import grpc
@@ -209,6 +211,15 @@ class TestDownload:
         with pytest.raises(errors.ChainruleError, match=words):
             client.download("a1", tmp_path / "model")
         assert list(tmp_path.iterdir()) == []
+
+    def test_writes_into_a_pipe_and_leaves_it_a_pipe(self, client, remote, tmp_path):
+        target = tmp_path / "pipe"
+        os.mkfifo(target)
+        with ThreadPoolExecutor(1) as executor:
+            read = executor.submit(target.read_bytes)
+            client.download("a1", target)
+            assert read.result() == remote.model
+        assert target.is_fifo()
 
     def test_leaves_an_older_file_alone_when_there_is_no_model(self, client, remote, tmp_path):
         target = tmp_path / "model"

@@ -110,7 +110,7 @@ def test_a_job_grows_when_others_leave(service, job_file, running):
 def test_cancel_and_delete(service, running):
     assert "cancel it before you delete it" in service.run("delete", running, code=2).stderr
     assert json.loads(service.run("cancel", running, "--json").stdout)["state"] == "CANCELLED"
-    assert "it cannot cancel any more" in service.run("cancel", running, code=2).stderr
+    assert "it is too late to cancel it" in service.run("cancel", running, code=2).stderr
     assert f'job="{running}"' not in service.metrics()
     folder = service.data_dir / "jobs" / running
     assert folder.exists()

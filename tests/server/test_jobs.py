@@ -12,7 +12,7 @@ def test_a_move_leads_where_the_table_says_or_raises(state, move):
     if move in MOVES[state]:
         assert after(state, move) is MOVES[state][move]
     else:
-        with pytest.raises(JobNotRunning, match=f"{state}.*cannot {move}"):
+        with pytest.raises(JobNotRunning, match=f"{state}.*too late to {move}"):
             after(state, move)
 
 

@@ -37,7 +37,14 @@ def _check(path: Path, expected: tuple[int, str], received: tuple[int, str]) -> 
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """Give a file that takes the place of the path if all goes well, and is removed if not."""
+    """Give a file that takes the place of the path if all goes well, and is removed if not.
+
+    A device or a pipe is written as it is: a file in its place would be a surprise.
+    """
+    if path.exists() and not path.is_file():
+        with path.open("wb") as file:
+            yield file
+        return
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")

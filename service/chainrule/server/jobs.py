@@ -55,4 +55,4 @@ def after(state: JobState, move: Move) -> JobState:
     try:
         return MOVES[state][move]
     except KeyError:
-        raise JobNotRunning(f"the job is {state}: it cannot {move} any more") from None
+        raise JobNotRunning(f"the job is {state}: it is too late to {move} it") from None

@@ -46,7 +46,7 @@ class Model:
                 array[...] = file.get_tensor(name)
         return cls(spec, summary, parameters, content["version"])
 
-    def predict(self, table: pa.Table, source: str = "the rows") -> Array:
+    def predict(self, table: pa.Table, source: str = "the table") -> Array:
         """Return A^N (rows, n^N); the input columns are found by name, others are ignored. Raises InvalidData."""
         X = self.summary.scaling.apply(numbers(table, self.summary.columns, source))
         wrong = np.argwhere(~np.isfinite(X))
