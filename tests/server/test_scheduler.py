@@ -1,4 +1,6 @@
 import asyncio
+import logging
+import threading
 
 import pytest
 
@@ -102,3 +104,40 @@ def test_stopping_brings_jobs_to_a_checkpoint_and_another_scheduler_goes_on(boar
     done = scheduled(board, thread_launcher(), tmp_path, go_on)
     assert (done.state, done.version) == (JobState.SUCCEEDED, 400 * 8)
     assert [version for version, _ in board.store.losses(done.id)] == list(range(done.steps))
+
+
+def test_a_job_goes_on_after_the_disk_was_full(board, spec, tmp_path, thread_launcher, monkeypatch):
+    """The store's own limit plays the disk; it is lifted when the scheduler has found out."""
+    monkeypatch.setattr("chainrule.server.scheduler.STORE_SECONDS", 0.01)
+    connection = board.store._connection
+    document = spec.document() | {"training": spec.document()["training"] | {"epochs": 100}}
+
+    def limit(pages):
+        connection.exec_driver_sql(f"pragma max_page_count = {pages}")
+        connection.commit()
+
+    class Found(logging.Handler):
+        def emit(self, record):
+            if "stands still" in record.getMessage():
+                found.set()
+
+    async def play(scheduler):
+        job_id = (await board.create(document, None)).id
+        scheduler.wake()
+        async for _ in board.watch(job_id, 0):
+            if (await board.read(board.store.job, job_id)).version > 0:
+                break
+        await board.read(limit, 1)
+        await asyncio.to_thread(found.wait, 30)
+        await board.read(limit, 1 << 30)
+        return await ended(board, job_id)
+
+    found, handler = threading.Event(), Found()
+    logger = logging.getLogger("chainrule.server.scheduler")
+    logger.addHandler(handler)
+    try:
+        job = scheduled(board, thread_launcher(), tmp_path, play)
+    finally:
+        logger.removeHandler(handler)
+    assert (job.state, job.version) == (JobState.SUCCEEDED, 100 * 8)
+    assert [version for version, _ in board.store.losses(job.id)] == list(range(job.steps))

@@ -12,7 +12,7 @@ from chainrule.server.launcher import Launcher
 from chainrule.server.policy import Demand, allocate
 from chainrule.server.run import Run
 from chainrule.server.store import Row
-from chainrule.wire.errors import ChainruleError
+from chainrule.wire.errors import JobNotRunning, TooMuch
 from chainrule.wire.job import JobState
 from chainrule.wire.validation import parse_spec
 
@@ -21,6 +21,8 @@ ATTEMPTS = 3
 """So often a job may be interrupted at the same version before it fails."""
 
 
+STORE_SECONDS = 2.0
+"""The time between two looks at a store that cannot be written."""
 STOP_SECONDS = 20.0
 """The time that running jobs have for their checkpoint when the service ends."""
 
@@ -89,13 +91,25 @@ class Scheduler:
         try:
             await run.execute()
             await self._give_up_on_repetition(run.job_id)
+        except TooMuch as error:
+            await self._settle(run.job_id, Move.INTERRUPT, str(error))
         except Exception as error:
             logger.exception("job %s", run.job_id)
-            with suppress(ChainruleError):  # where the store fails too, the next service finds the job and goes on
-                await self._board.move(run.job_id, Move.FAIL, f"the service has met an error of its own: {error!r}")
+            await self._settle(run.job_id, Move.FAIL, f"the service has met an error of its own: {error!r}")
         finally:
             del self._running[run.job_id]
             self.wake()
+
+    async def _settle(self, job_id: str, move: Move, reason: str) -> None:
+        """Write down how a run has ended, as soon as the store can be written."""
+        with suppress(JobNotRunning):  # it had ended already
+            while True:
+                try:
+                    await self._board.move(job_id, move, reason)
+                    return
+                except TooMuch as error:
+                    logger.error("job %s stands still, and goes on when this is over: %s", job_id, error)
+                    await asyncio.sleep(STORE_SECONDS)
 
     async def _give_up_on_repetition(self, job_id: str) -> None:
         """Fail a job that is interrupted again and again and gets no further."""
