@@ -32,7 +32,8 @@ class Service:
     http: str = ""
     process: subprocess.Popen[str] = field(init=False)
 
-    def start(self, *options: str) -> None:
+    def launch(self, *options: str) -> None:
+        """Start the process, without waiting for it."""
         log = (self.data_dir.parent / "service.log").open("a")
         ports = ("--port", "0", "--http-port", "0")
         self.process = subprocess.Popen(
@@ -42,6 +43,10 @@ class Service:
             text=True,
         )
         log.close()
+
+    def start(self, *options: str) -> None:
+        """Start the process and wait until it serves."""
+        self.launch(*options)
         line = self.process.stdout.readline()
         assert line, (self.data_dir.parent / "service.log").read_text()
         self.address, self.http = (json.loads(line)[key] for key in ("address", "http"))

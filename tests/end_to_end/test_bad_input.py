@@ -1,6 +1,7 @@
 """Wrong input: one clear sentence, and everything else goes on."""
 
 import re
+import signal
 import socket
 
 import pytest
@@ -146,3 +147,12 @@ def test_a_ray_that_is_not_there_is_named(service, tmp_path):
 
 def test_after_all_this_a_job_still_trains(service, job_file):
     assert service.finish(service.submit(job_file(training={"epochs": 2})))["state"] == "SUCCEEDED"
+
+
+def test_a_service_that_waits_for_ray_ends_at_sigterm(service_class, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        waiting = service_class(tmp_path / "data")
+        waiting.launch("--ray-address", address)
+        silent.accept()[0].close()
+        assert waiting.end(signal.SIGTERM) == 0

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 from contextlib import suppress
 
 import grpc
@@ -182,3 +183,44 @@ def test_the_page_lists_the_jobs(service, job_file):
     assert job_id in page
     assert "&lt;script&gt;" in page
     assert urlopen(f"{service.http}/healthz", timeout=10).read() == b"ok"
+
+
+def test_a_job_that_is_still_being_read_can_be_cancelled(service, job_file, tmp_path):
+    """A read that takes its time: the file stands on a server that does not answer."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        train = f"s3://bucket/rows.csv?endpoint_override=127.0.0.1:{silent.getsockname()[1]}&scheme=http"
+        job_id = service.submit(job_file("slow", data={"train": train}))
+        until(service, job_id, state="STARTING")
+        assert json.loads(service.run("cancel", job_id, "--json").stdout)["state"] == "CANCELLED"
+        assert service.finish(service.submit(job_file("next", training={"epochs": 1})))["state"] == "SUCCEEDED"
+
+
+def test_numbers_are_predicted_without_validation(service, job_file, tmp_path):
+    rows = [f"{i % 10},{i % 7},{2 * (i % 10) - (i % 7)}" for i in range(300)]
+    (tmp_path / "rows.csv").write_text("\n".join(["a,b,target", *rows]) + "\n")
+    job = job_file(
+        "regression",
+        data={"train": str(tmp_path / "rows.csv"), "label": "target", "validation_fraction": 0},
+        network={"loss": "mse", "layers": [{"units": 16}, {}]},
+        optimizer={"name": "adam", "learning_rate": 0.02},
+        training={"epochs": 60, "batch_size": 60},
+    )
+    job_id = service.submit(job)
+    done = service.finish(job_id)
+    assert done["state"] == "SUCCEEDED"
+    assert set(done["metrics"]) == {"train"}
+    predicted = service.json("predict", job_id, tmp_path / "rows.csv")
+    errors = [abs(ours - (2 * (i % 10) - (i % 7))) for i, ours in enumerate(predicted)]
+    assert len(predicted) == 300
+    assert sum(errors) / 300 < 0.5
+
+
+def test_rows_that_cannot_be_predicted_are_named(service, job_file, digits_csv, tmp_path):
+    job_id = service.submit(job_file("rows", training={"epochs": 1}))
+    service.finish(job_id)
+    lines = digits_csv.read_text().splitlines()
+    lines[1501] = "x" + lines[1501][1:]
+    (tmp_path / "rows.csv").write_text("\n".join(lines))
+    assert "row 1501, column 'p0' is 'x" in service.run("predict", job_id, tmp_path / "rows.csv", code=2).stderr
+    (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
+    assert "no column 'p0'" in service.run("predict", job_id, tmp_path / "rows.csv", code=2).stderr

@@ -133,6 +133,8 @@ def test_a_number_that_is_not_finite_fails_the_job_with_advice(toy):
     coordinator = Coordinator(toy.new_state(shards=1))
     worker = coordinator.join("w")
     coordinator.push(worker, 1, 0, Node(0, 1), Partial(np.full(3, np.nan, np.float32), Sums(1.0, 1.0), Sums()))
+    last = coordinator.next_report()  # what had happened before is told all the same
+    assert (last.pushes, last.ended) == ({"nonfinite": 1}, False)
     with pytest.raises(TrainingFailed, match=r"not finite at step 0: a smaller optimizer\.learning_rate may help"):
         coordinator.next_report()
     assert work_of(coordinator, worker) is None

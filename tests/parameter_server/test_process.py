@@ -189,4 +189,4 @@ def test_a_checkpoint_that_cannot_be_written_fails_the_job_with_a_reason(start, 
     (tmp_path / "run").write_text("a file where the folder should be")
     server = start(data(epochs=1))
     server.work(1)
-    assert "the checkpoint could not be written" in server.until("failed")["reason"]
+    assert "the trained model could not be written" in server.until("failed")["reason"]

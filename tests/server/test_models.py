@@ -21,11 +21,7 @@ def trained(board, spec, tmp_path, thread_launcher):
 
 
 def download(board, job_id):
-    async def scenario():
-        return [chunk async for chunk in Models(board).chunks(job_id)]
-
-    header, *chunks = asyncio.run(scenario())
-    return header.header, b"".join(chunk.data for chunk in chunks)
+    return asyncio.run(Models(board).file(job_id))
 
 
 def arrow(table):
@@ -35,10 +31,10 @@ def arrow(table):
     return sink.getvalue().to_pybytes()
 
 
-def test_a_model_comes_with_its_version_size_and_hash(board, trained):
-    header, content = download(board, trained)
-    assert header.version == board.store.job(trained).version
-    assert (header.size, header.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+def test_a_model_comes_with_its_version_and_hash(board, trained):
+    version, sha256, content = download(board, trained)
+    assert version == board.store.job(trained).version
+    assert sha256 == hashlib.sha256(content).hexdigest()
 
 
 def test_a_job_without_a_checkpoint_has_no_model(board, spec):
@@ -47,18 +43,22 @@ def test_a_job_without_a_checkpoint_has_no_model(board, spec):
         download(board, job_id)
 
 
-def test_a_damaged_file_is_never_given_out(board, trained, tmp_path):
+@pytest.mark.parametrize("damage", ["a bit", "gone"])
+def test_a_damaged_file_is_neither_given_out_nor_predicted_from(board, trained, tmp_path, damage):
     (path,) = (tmp_path / trained).glob("*/model.safetensors")
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
-    with pytest.raises(ModelNotFound, match="damaged"):
-        download(board, trained)
+    if damage == "gone":
+        path.unlink()
+    for use in (Models(board).file, Models(board).model):
+        with pytest.raises(ModelNotFound, match=r"damaged|cannot be read"):
+            asyncio.run(use(trained))
 
 
 def test_rows_are_predicted_by_column_name(board, spec, trained):
     async def scenario(table):
-        return await predict(await Models(board).model(trained), arrow(table))
+        return await predict(await Models(board).model(trained), arrow(table), 1)
 
     table, _ = read_csv(spec.data.train)
     outputs = asyncio.run(scenario(table))
@@ -68,9 +68,18 @@ def test_rows_are_predicted_by_column_name(board, spec, trained):
         asyncio.run(scenario(table.drop(["b"])))
 
 
+def test_a_wrong_row_is_counted_from_the_first_of_the_table(board, spec, trained):
+    async def scenario():
+        await predict(await Models(board).model(trained), arrow(table), 1001)
+
+    table = pa.table({"a": ["1", "2", "x"], "b": [1, 2, 3], "c": [1, 2, 3]})
+    with pytest.raises(InvalidData, match="row 1003, column 'a' is 'x', not a number"):
+        asyncio.run(scenario())
+
+
 def test_bytes_that_are_no_arrow_stream_are_refused(board, trained):
     async def scenario():
-        await predict(await Models(board).model(trained), b"no arrow")
+        await predict(await Models(board).model(trained), b"no arrow", 1)
 
     with pytest.raises(InvalidData, match="no Arrow stream"):
         asyncio.run(scenario())

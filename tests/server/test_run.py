@@ -5,6 +5,7 @@ import pytest
 from chainrule.server.run import WORKER_FAILURES, Run
 from chainrule.v1 import training_pb2
 from chainrule.wire.job import JobState
+from chainrule.wire.validation import parse_spec
 
 
 def messages(board, job_id):
@@ -15,10 +16,10 @@ def messages(board, job_id):
 def executed(board, spec, tmp_path):
     """Run a job once, with a launcher, and return it as it is then."""
 
-    def execute(make_launcher, meanwhile=None, job=spec):
+    def execute(make_launcher, meanwhile=None, job=spec, workers=2):
         async def scenario():
             created = await board.create(job.document(), None)
-            run = Run(created.id, board, make_launcher(), tmp_path / created.id, workers=2)
+            run = Run(created.id, board, make_launcher(), tmp_path / created.id, workers)
             execution = asyncio.create_task(run.execute())
             if meanwhile is not None:
                 await meanwhile(run, created.id)
@@ -56,7 +57,17 @@ def test_workers_that_fail_again_and_again_fail_the_job_with_the_last_ones_words
 
     job = executed(lambda: thread_launcher(fault=all_fail))
     assert job.state is JobState.FAILED
-    assert f"{WORKER_FAILURES + 1} workers in a row have failed, the last one so: no room on w" in job.reason
+    assert f"{2 * WORKER_FAILURES + 1} workers in a row have failed, the last one so: no room on w" in job.reason
+
+
+def test_many_workers_that_die_together_once_do_not_fail_the_job(executed, board, spec, thread_launcher):
+    def first_eight_fail(worker):
+        if int(worker[1:]) <= 8:
+            raise OSError("the machine has gone")
+
+    many = parse_spec(spec.document() | {"cluster": {"max_workers": 8}, "training": {"shards": 8, "batch_size": 16}})
+    job = executed(lambda: thread_launcher(fault=first_eight_fail), job=many, workers=8)
+    assert job.state is JobState.SUCCEEDED
 
 
 def test_a_job_whose_ray_ends_goes_back_into_the_queue(executed, no_ray):

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from chainrule.server.scheduler import ATTEMPTS, Scheduler
-from chainrule.wire.errors import JobNotFound, JobNotRunning
+from chainrule.wire.errors import JobNotFound, JobNotRunning, TooMuch
 from chainrule.wire.job import JobState
 
 
@@ -141,3 +141,51 @@ def test_a_job_goes_on_after_the_disk_was_full(board, spec, tmp_path, thread_lau
         logger.removeHandler(handler)
     assert (job.state, job.version) == (JobState.SUCCEEDED, 100 * 8)
     assert [version for version, _ in board.store.losses(job.id)] == list(range(job.steps))
+
+
+def test_a_cancel_whose_caller_leaves_is_carried_out(board, spec, tmp_path, thread_launcher):
+    long = spec.document() | {"training": spec.document()["training"] | {"epochs": 1_000_000}}
+
+    async def play(scheduler):
+        job_id = (await board.create(long, None)).id
+        scheduler.wake()
+        async for _ in board.watch(job_id, 0):
+            if (await board.read(board.store.job, job_id)).state is JobState.RUNNING:
+                break
+        caller = asyncio.create_task(scheduler.cancel(job_id))
+        await asyncio.sleep(0)
+        caller.cancel()
+        return await ended(board, job_id)
+
+    assert scheduled(board, thread_launcher(), tmp_path, play).state is JobState.CANCELLED
+    assert not board.live
+
+
+def test_a_run_that_is_cancelled_before_its_first_line_gives_its_cpus_back(board, spec, tmp_path, thread_launcher):
+    async def play(scheduler):
+        first, second = [(await board.create(spec.document(), None)).id for _ in range(2)]
+        await scheduler._schedule()  # makes the task of the first, which has not had its turn yet
+        await scheduler.cancel(first)
+        return await ended(board, first), await ended(board, second)
+
+    first, second = scheduled(board, thread_launcher(cpus=2), tmp_path, play)
+    assert (first.state, second.state) == (JobState.CANCELLED, JobState.SUCCEEDED)
+
+
+def test_a_store_that_fails_ends_no_scheduler(board, spec, tmp_path, thread_launcher, monkeypatch):
+    monkeypatch.setattr("chainrule.server.scheduler.STORE_SECONDS", 0.01)
+    rows_in, failures = board.store.rows_in, iter([1, 2, 3])
+
+    def sometimes(*states):
+        if next(failures, None):
+            raise TooMuch("the disk has a bad day")
+        return rows_in(*states)
+
+    async def play(scheduler):
+        board.store.rows_in = sometimes
+        job_id = (await board.create(spec.document(), None)).id
+        scheduler.wake()
+        return await ended(board, job_id)
+
+    assert scheduled(board, thread_launcher(), tmp_path, play).state is JobState.SUCCEEDED
+    assert list(failures) == []

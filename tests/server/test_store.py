@@ -101,6 +101,18 @@ def test_the_last_checkpoints_are_kept_and_the_others_named(store, job_id):
     assert store.job(job_id).weights_sha256 == "h30"
 
 
+def test_a_checkpoint_takes_the_place_of_those_that_could_not_be_read(store, job_id):
+    def add(version, path):
+        names = ("weights_sha256", "model_sha256", "optimizer_sha256")
+        checkpoint = {"version": version, "generation": 1, "path": path, **dict.fromkeys(names, path)}
+        return store.add_checkpoint(job_id, NOW, checkpoint, keep=2)
+
+    add(10, "/c/10"), add(20, "/c/20")
+    assert add(15, "/d/15") == ["/c/20"]
+    assert add(15, "/e/15") == ["/d/15"]
+    assert [checkpoint["path"] for checkpoint in store.checkpoints(job_id)] == ["/e/15", "/c/10"]
+
+
 def test_jobs_come_in_pages_in_order_of_arrival(store):
     ids = [store.create(SPEC, None, NOW)[0].id for _ in range(5)]
     first = store.jobs_behind(0, 3)

@@ -34,7 +34,9 @@ LONGEST_TEXT, VIOLATIONS_LENGTH = 1000, 3000
 def to_status(error: ChainruleError) -> grpc.Status:
     """Return the status, with its code, message and details, that a server ends a call with."""
     info = error_details_pb2.ErrorInfo(reason=error.code, domain=_DOMAIN)
-    status = status_pb2.Status(code=STATUS[type(error)].value[0], message=_cut(str(error)), details=[_pack(info)])
+    status = status_pb2.Status(
+        code=STATUS.get(type(error), grpc.StatusCode.INTERNAL).value[0], message=_cut(str(error)), details=[_pack(info)]
+    )
     if isinstance(error, InvalidJob):
         wrong = [{"field": _cut(v.path), "description": _cut(v.problem)} for v in _told(error.violations)]
         status.details.append(_pack(error_details_pb2.BadRequest(field_violations=wrong)))

@@ -78,9 +78,16 @@ def read_checkpoint(checkpoint: Checkpoint) -> tuple[Model, dict[str, Array]]:
     place = Path(checkpoint.path)
     expected = {MODEL: checkpoint.model_sha256, OPTIMIZER: checkpoint.optimizer_sha256}
     for name, sha256 in expected.items():
-        if not (place / name).is_file() or _sha256(place / name) != sha256:
+        if not _intact(place / name, sha256):
             raise InvalidData(f"the checkpoint {place} is damaged: {name} is not what was written")
     return Model.load(place / MODEL), load_file(place / OPTIMIZER)
+
+
+def _intact(path: Path, sha256: str) -> bool:
+    try:
+        return _sha256(path) == sha256
+    except OSError:
+        return False
 
 
 def _sha256(path: Path) -> str:

@@ -194,7 +194,7 @@ class Coordinator:
         with self._changed:
             while not (self._unreported.changed or self._ended):
                 self._changed.wait()
-            if self._failure is not None:
+            if self._failure is not None and not self._unreported.changed:
                 raise TrainingFailed(self._failure)
             news, self._unreported = self._unreported, _Unreported()
             state = self._state
@@ -204,7 +204,7 @@ class Coordinator:
                 tuple(news.steps),
                 {str(outcome): count for outcome, count in news.pushes.items()},
                 tuple(news.warnings),
-                self._ended,
+                self._ended and self._failure is None,
             )
 
     @property

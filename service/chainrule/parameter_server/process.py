@@ -1,5 +1,6 @@
 """The parameter server's process: one job, one gRPC port, told what to do by the service (chainrule.wire.control)."""
 
+import logging
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -18,9 +19,10 @@ from chainrule.parameter_server.restore import restore
 from chainrule.parameter_server.servicer import Assignable, ParameterServicer
 from chainrule.v1.parameters_pb2_grpc import add_ParameterServiceServicer_to_server
 from chainrule.wire.control import Control
-from chainrule.wire.errors import ChainruleError, LaunchFailed
+from chainrule.wire.errors import ChainruleError, LaunchFailed, TrainingFailed
 from chainrule.wire.validation import parse_spec
 
+logger = logging.getLogger(__name__)
 REPORT_SECONDS = 0.1
 """The shortest time between two reports to the service."""
 
@@ -50,11 +52,19 @@ class ParameterServer:
         try:
             while not self._report(self._coordinator.next_report()):
                 self._ended.wait(REPORT_SECONDS)
-            self.save()
+            self._save_at_the_end()
         finally:
             self._ended.set()
             server.stop(grace=2).wait()
         self._control.send("ended", complete=self._coordinator.complete)
+
+    def _save_at_the_end(self) -> None:
+        try:
+            self.save()
+        except OSError as error:
+            if self._coordinator.complete:
+                raise TrainingFailed(f"the trained model could not be written: {error}") from None
+            logger.warning("no checkpoint could be written: %s", error)  # the job goes on from the one before
 
     def _start_server(self, host: str) -> grpc.Server:
         # Each stream holds a thread; heartbeats and pulls need a few more.
@@ -135,5 +145,3 @@ def main() -> None:
         ParameterServer(command, control).serve(command["host"])
     except ChainruleError as error:
         control.send("failed", reason=str(error))
-    except OSError as error:
-        control.send("failed", reason=f"the checkpoint could not be written: {error}")

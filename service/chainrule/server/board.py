@@ -42,7 +42,10 @@ class Board:
         return await self._tell(job)
 
     async def move(self, job_id: str, move: Move, reason: str = "") -> Job:
-        """Move a job to its next state. Raises JobNotRunning, JobNotFound."""
+        """Move a job to its next state, also when the caller leaves. Raises JobNotRunning, JobNotFound."""
+        return await asyncio.shield(asyncio.ensure_future(self._move(job_id, move, reason)))
+
+    async def _move(self, job_id: str, move: Move, reason: str) -> Job:
         return await self._tell(await self.read(self.store.move, job_id, move, self._now(), reason))
 
     async def update(
@@ -77,8 +80,8 @@ class Board:
     async def watch(self, job_id: str, after: int) -> AsyncIterator[bytes]:
         """Yield events after+1, after+2, ... serialised, as they happen; end behind the event of a final state."""
         while True:
-            news = self._news.setdefault(job_id, asyncio.Event())
             job = await self.read(self.store.job, job_id)
+            news = self._news.setdefault(job_id, asyncio.Event())
             events = await self.read(self.store.events_behind, job_id, after, EVENTS_AT_ONCE)
             for event in events:
                 yield event

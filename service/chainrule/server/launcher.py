@@ -5,7 +5,6 @@ import logging
 import os
 import secrets
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +37,7 @@ class Launcher:
         self._changed, self._start_seconds = changed, start_seconds
         self.cpus, self.node = 0, "127.0.0.1"
         self._child: Child | None = None
+        self._stopping = False
         self._prepared: dict[str, asyncio.Future[DatasetSummary]] = {}
         self._watchers: dict[str, WorkerEnded] = {}
         self.ready = asyncio.Event()
@@ -46,13 +46,16 @@ class Launcher:
     async def start(self) -> None:
         """Start the process and wait until Ray is there. Raises LaunchFailed."""
         child = await Child.start("chainrule.worker", self._log, self._environment())
-        await child.send(**self._settings)
         events = child.events()
         try:
+            await child.send(**self._settings)
             ended = {"event": "failed", "reason": f"the launcher has ended, see {self._log}"}
             first = await asyncio.wait_for(anext(events, ended), self._start_seconds)
         except TimeoutError:
             first = {"event": "failed", "reason": f"Ray has not come up within {self._start_seconds:.0f} s"}
+        except asyncio.CancelledError:
+            await child.stop(0)
+            raise
         if first["event"] != "ready":
             await child.stop(0)
             raise LaunchFailed(first["reason"])
@@ -76,7 +79,7 @@ class Launcher:
             try:
                 await self.start()
                 pause = FIRST_PAUSE
-            except LaunchFailed as error:
+            except (LaunchFailed, OSError) as error:
                 logger.warning("%s; the next try is in %.0f s", error, pause)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
@@ -102,6 +105,7 @@ class Launcher:
 
     async def stop(self) -> None:
         """End the process, and with it the embedded Ray."""
+        self._stopping = True
         if self._child is not None:
             await self._child.stop(STOP_SECONDS)
 
@@ -110,27 +114,35 @@ class Launcher:
             await self._child.send(**command)
 
     async def _follow(self, child: Child) -> None:
-        async for event in child.events():
-            self._take(event)
+        try:
+            async for event in child.events():
+                self._take(event)
+        finally:
+            self._child = None
+            self.cpus = 0
+            self.ready.clear()
+            self.lost.set()
+            for prepared in self._prepared.values():
+                if not prepared.done():
+                    prepared.set_exception(LaunchFailed("Ray has ended while the data was read"))
+            self._changed()
         code = await child.stop(STOP_SECONDS)
-        logger.warning("the launcher has ended with code %s, see %s", code, self._log)
-        self.cpus = 0
-        self.ready.clear()
-        self.lost.set()
-        for prepared in self._prepared.values():
-            with suppress(asyncio.InvalidStateError):
-                prepared.set_exception(LaunchFailed("Ray has ended while the data was read"))
-        self._changed()
+        if not self._stopping:
+            logger.warning("the launcher has ended with code %s, see %s", code, self._log)
 
     def _take(self, event: dict[str, Any]) -> None:
         match event:
             case {"event": "cluster", "cpus": cpus}:
                 self.cpus = cpus
                 self._changed()
-            case {"event": "prepared", "job_id": job_id, "data": data} if job_id in self._prepared:
+            case {"event": "prepared", "job_id": job_id, "data": data} if self._awaits(job_id):
                 self._prepared[job_id].set_result(DatasetSummary.from_document(data))
-            case {"event": "refused", "job_id": job_id, "reason": reason} if job_id in self._prepared:
+            case {"event": "refused", "job_id": job_id, "reason": reason} if self._awaits(job_id):
                 self._prepared[job_id].set_exception(InvalidData(reason))
             case {"event": "worker_ended", "job_id": job_id, "worker": worker, "reason": reason}:
                 if job_id in self._watchers:
                     self._watchers[job_id](worker, reason)
+
+    def _awaits(self, job_id: str) -> bool:
+        """Whether somebody still waits for a job's data: a cancelled job does not."""
+        return job_id in self._prepared and not self._prepared[job_id].done()

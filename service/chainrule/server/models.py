@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,6 @@ import pyarrow as pa
 from chainrule.data.model import Model
 from chainrule.nn import Array
 from chainrule.server.board import Board
-from chainrule.v1 import training_pb2 as pb
-from chainrule.wire.chunks import CHUNK_BYTES
 from chainrule.wire.errors import InvalidData, ModelNotFound
 
 MODEL_FILE = "model.safetensors"
@@ -27,28 +24,24 @@ class Models:
         self._board = board
         self._cache: OrderedDict[str, Model] = OrderedDict()
 
-    async def chunks(self, job_id: str) -> AsyncIterator[pb.ModelChunk]:
-        """Yield the header and the bytes of a job's model. Raises ModelNotFound."""
+    async def file(self, job_id: str) -> tuple[int, str, bytes]:
+        """Return version, SHA-256 and bytes of a job's model. Raises ModelNotFound."""
         checkpoint = await self._latest(job_id)
-        with (Path(checkpoint["path"]) / MODEL_FILE).open("rb") as file:
-            content = await asyncio.to_thread(file.read)
-        if hashlib.sha256(content).hexdigest() != checkpoint["model_sha256"]:
-            raise ModelNotFound(f"the model of job {job_id} on the service's disk is damaged")
-        yield pb.ModelChunk(
-            header=pb.ModelHeader(version=checkpoint["version"], size=len(content), sha256=checkpoint["model_sha256"])
-        )
-        for start in range(0, len(content), CHUNK_BYTES):
-            yield pb.ModelChunk(data=content[start : start + CHUNK_BYTES])
+        content = await asyncio.to_thread(_read, checkpoint)
+        return checkpoint["version"], checkpoint["model_sha256"], content
 
     async def model(self, job_id: str) -> Model:
         """Return a job's model. Raises ModelNotFound."""
-        path = (await self._latest(job_id))["path"]
+        checkpoint = await self._latest(job_id)
+        path = checkpoint["path"]
         if path not in self._cache:
+            await asyncio.to_thread(_read, checkpoint)
             self._cache[path] = await asyncio.to_thread(Model.load, Path(path) / MODEL_FILE)
         self._cache.move_to_end(path)
+        model = self._cache[path]
         while len(self._cache) > CACHED:
             self._cache.popitem(last=False)
-        return self._cache[path]
+        return model
 
     async def _latest(self, job_id: str) -> dict[str, Any]:
         found = await self._board.read(self._board.store.checkpoints, job_id)
@@ -57,14 +50,26 @@ class Models:
         return found[0]
 
 
-async def predict(model: Model, arrow_batch: bytes) -> Array:
-    """Return A^N (rows, n^N) for an Arrow IPC stream of raw rows. Raises InvalidData."""
+def _read(checkpoint: dict[str, Any]) -> bytes:
+    """Return the bytes of a checkpoint's model, which are those that were written. Raises ModelNotFound."""
+    path = Path(checkpoint["path"]) / MODEL_FILE
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelNotFound(f"the model {path} cannot be read: {error.strerror}") from None
+    if hashlib.sha256(content).hexdigest() != checkpoint["model_sha256"]:
+        raise ModelNotFound(f"the model {path} is damaged: it is not what was written")
+    return content
+
+
+async def predict(model: Model, arrow_batch: bytes, first_row: int) -> Array:
+    """Return A^N (rows, n^N) for an Arrow IPC stream of raw rows, counted from `first_row`. Raises InvalidData."""
 
     def compute() -> Array:
         try:
             table = pa.ipc.open_stream(arrow_batch).read_all()
         except pa.ArrowInvalid as error:
             raise InvalidData(f"the rows are no Arrow stream: {error}") from None
-        return model.predict(table)
+        return model.predict(table, first_row=first_row)
 
     return await asyncio.to_thread(compute)

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 STOP_SECONDS = 20.0
 KEPT_CHECKPOINTS = 2
 WORKER_FAILURES = 5
-"""So many workers in a row may fail without any step between them before the job fails."""
+"""So often each worker may fail without any step between the failures before the job fails."""
 
 
 class Run:
@@ -32,7 +32,7 @@ class Run:
         self._board, self._launcher, self._folder = board, launcher, folder
         self._server: Child | None = None
         self._address: str | None = None
-        self._started, self._numbers = 0, itertools.count(1)
+        self._asked_for, self._numbers = 0, itertools.count(1)
         self._ended = False
         self._failures, self._failure_version = 0, -1
         self._failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -115,8 +115,8 @@ class Run:
         return False
 
     async def _start_workers(self) -> None:
-        while self._started < self.workers:
-            self._started += 1
+        while self._asked_for < self.workers:
+            self._asked_for += 1
             await self._start_worker()
 
     async def _start_worker(self) -> None:
@@ -139,12 +139,12 @@ class Run:
         """Start a worker in the place of one that has failed, unless workers fail again and again."""
         self._failures = self._failures + 1 if self._progress.version == self._failure_version else 1
         self._failure_version = self._progress.version
-        if self._failures > WORKER_FAILURES:
+        if self._failures > WORKER_FAILURES * self.workers:
             if not self._failed.done():
                 self._failed.set_result(f"{self._failures} workers in a row have failed, the last one so: {reason}")
             return
-        await self._board.update(self.job_id, {}, ("warning", f"worker {name} has ended and is replaced: {reason}"))
         await self._start_worker()
+        await self._board.update(self.job_id, {}, ("warning", f"worker {name} has ended and is replaced: {reason}"))
 
     async def stop(self) -> bool:
         """Ask for a checkpoint and the end, whereupon `execute` returns; False where training has not begun."""

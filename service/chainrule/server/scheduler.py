@@ -12,7 +12,7 @@ from chainrule.server.launcher import Launcher
 from chainrule.server.policy import Demand, allocate
 from chainrule.server.run import Run
 from chainrule.server.store import Row
-from chainrule.wire.errors import JobNotRunning, TooMuch
+from chainrule.wire.errors import JobNotFound, JobNotRunning, TooMuch
 from chainrule.wire.job import JobState
 from chainrule.wire.validation import parse_spec
 
@@ -43,6 +43,7 @@ class Scheduler:
         self._interruptions: dict[str, tuple[int, int]] = {}
         self._wake = asyncio.Event()
         self._cancelling: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
 
     async def recover(self) -> None:
@@ -59,7 +60,12 @@ class Scheduler:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            await self._schedule()
+            try:
+                await self._schedule()
+            except TooMuch as error:
+                logger.error("nothing can be scheduled, and is tried again: %s", error)
+                await asyncio.sleep(STORE_SECONDS)
+                self.wake()
 
     async def _schedule(self) -> None:
         waiting = await self._board.read(self._board.store.rows_in, JobState.QUEUED)
@@ -81,6 +87,12 @@ class Scheduler:
         task = asyncio.create_task(self._execute(run), name=f"job {demand.job_id}")
         given = Demand(demand.job_id, workers, demand.min_workers, demand.max_workers)
         self._running[demand.job_id] = _Running(run, task, given)
+        task.add_done_callback(lambda _: self._forget(demand.job_id))
+
+    def _forget(self, job_id: str) -> None:
+        """Take a run's CPUs back; also when it was cancelled before its first line."""
+        del self._running[job_id]
+        self.wake()
 
     async def _grow(self, running: _Running, workers: int) -> None:
         demand = running.demand
@@ -92,13 +104,14 @@ class Scheduler:
             await run.execute()
             await self._give_up_on_repetition(run.job_id)
         except TooMuch as error:
+            logger.error("job %s: %s", run.job_id, error)
+            await asyncio.sleep(STORE_SECONDS)
             await self._settle(run.job_id, Move.INTERRUPT, str(error))
+        except JobNotFound:
+            logger.info("job %s was deleted as soon as it had ended", run.job_id)
         except Exception as error:
             logger.exception("job %s", run.job_id)
             await self._settle(run.job_id, Move.FAIL, f"the service has met an error of its own: {error!r}")
-        finally:
-            del self._running[run.job_id]
-            self.wake()
 
     async def _settle(self, job_id: str, move: Move, reason: str) -> None:
         """Write down how a run has ended, as soon as the store can be written."""
@@ -134,7 +147,13 @@ class Scheduler:
             await self._board.update(row["id"], {"reason": reason}, ("state", reason))
 
     async def cancel(self, job_id: str) -> None:
-        """End a job. Raises JobNotFound, JobNotRunning."""
+        """End a job, also when the caller leaves meanwhile. Raises JobNotFound, JobNotRunning."""
+        task = asyncio.create_task(self._cancel(job_id))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        await asyncio.shield(task)
+
+    async def _cancel(self, job_id: str) -> None:
         self._cancelling.add(job_id)
         try:
             if job_id in self._running:
@@ -147,7 +166,7 @@ class Scheduler:
             self.wake()
 
     async def stop(self) -> None:
-        """Bring every running job to a checkpoint and back into the queue."""
+        """Bring every running job to a checkpoint and back into the queue; one that starts, `recover` finds."""
         self._stopping = True
         running = list(self._running.values())
         for each in running:

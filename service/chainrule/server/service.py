@@ -31,9 +31,16 @@ async def run(settings: Settings, announce: Callable[[Addresses], None]) -> None
     """Serve until SIGTERM or SIGINT; a second one ends the process at once. Raises LaunchFailed."""
     stop = asyncio.Event()
     _on_signals(stop)
-    async with serving(settings) as addresses:
-        announce(addresses)
-        await stop.wait()
+    async with AsyncExitStack() as stack:
+        starting = asyncio.create_task(stack.enter_async_context(serving(settings)))
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+            await asyncio.wait({starting})
+            return
+        announce(starting.result())
+        await stopped
 
 
 def _on_signals(stop: asyncio.Event) -> None:
@@ -56,9 +63,9 @@ async def serving(settings: Settings) -> AsyncIterator[Addresses]:
         launcher = Launcher(folder / "launcher.log", settings.ray_address, settings.num_cpus, lambda: scheduler.wake())
         scheduler = Scheduler(board, launcher, folder / "jobs")
         servicer = TrainingServicer(board, scheduler, folder / "jobs")
+        await scheduler.recover()
         http = stack.enter_context(listening_socket(settings.host, settings.http_port))
         port, health = await stack.enter_async_context(grpc_server(settings.host, settings.port, servicer))
-        await scheduler.recover()
         stack.push_async_callback(launcher.stop)
         await launcher.start()
         registry = Registry()

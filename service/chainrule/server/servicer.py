@@ -14,7 +14,7 @@ from chainrule.server.models import Models, predict
 from chainrule.server.scheduler import Scheduler
 from chainrule.v1 import training_pb2 as pb
 from chainrule.v1.training_pb2_grpc import TrainingServiceServicer
-from chainrule.wire.chunks import to_chunks
+from chainrule.wire.chunks import CHUNK_BYTES, to_chunks
 from chainrule.wire.errors import ChainruleError, InvalidData
 from chainrule.wire.messages import job_to_message, spec_from_message
 from chainrule.wire.status import to_status
@@ -105,8 +105,10 @@ class TrainingServicer(TrainingServiceServicer):  # type: ignore[misc]
     @_streamed
     async def GetModel(self, request: pb.GetModelRequest, context: Context) -> AsyncIterator[pb.ModelChunk]:  # noqa: N802
         """Send the file of a job's model."""
-        async for chunk in self._models.chunks(request.job_id):
-            yield chunk
+        version, sha256, content = await self._models.file(request.job_id)
+        yield pb.ModelChunk(header=pb.ModelHeader(version=version, size=len(content), sha256=sha256))
+        for start in range(0, len(content), CHUNK_BYTES):
+            yield pb.ModelChunk(data=content[start : start + CHUNK_BYTES])
 
     @_streamed
     async def Predict(  # noqa: N802
@@ -115,10 +117,12 @@ class TrainingServicer(TrainingServiceServicer):  # type: ignore[misc]
         context: Context,
     ) -> AsyncIterator[pb.PredictResponse]:
         """Send the outputs for batches of rows, in their order."""
-        model = None
+        model, rows = None, 0
         async for request in requests:
             if model is None:
                 model = await self._models.model(request.job_id)
                 yield pb.PredictResponse(classes=model.summary.classes, outputs=model.summary.outputs)
-            for _, data in to_chunks((await predict(model, request.arrow_batch)).reshape(-1)):
+            outputs = await predict(model, request.arrow_batch, rows + 1)
+            rows += len(outputs)
+            for _, data in to_chunks(outputs.reshape(-1)):
                 yield pb.PredictResponse(outputs=model.summary.outputs, values=data)

@@ -158,14 +158,15 @@ class Store:
     def add_checkpoint(self, job_id: str, now: datetime, checkpoint: dict[str, Any], keep: int) -> list[str]:
         """Record a checkpoint; forget all but the last `keep` and return the forgotten ones' paths."""
         with self._transaction() as connection:
-            row = {"job_id": job_id, **checkpoint}
-            connection.execute(insert(checkpoints).values(row).on_conflict_do_nothing())
+            # Training has begun again before these: they could not be read.
+            lost = [row for row in _checkpoints(connection, job_id) if row["version"] >= checkpoint["version"]]
+            _forget_checkpoints(connection, job_id, lost)
+            connection.execute(checkpoints.insert().values(job_id=job_id, **checkpoint))
             _update(connection, job_id, {"weights_sha256": checkpoint["weights_sha256"]})
             self._add_event(connection, job_id, now, "checkpoint", f"checkpoint at step {checkpoint['version']}")
             old = _checkpoints(connection, job_id)[keep:]
-            where = checkpoints.c.version.in_([row["version"] for row in old])
-            connection.execute(checkpoints.delete().where(checkpoints.c.job_id == job_id, where))
-            return [row["path"] for row in old]
+            _forget_checkpoints(connection, job_id, old)
+            return [row["path"] for row in lost + old]
 
     def checkpoints(self, job_id: str) -> list[dict[str, Any]]:
         """Return a job's checkpoints, the latest first."""
@@ -226,6 +227,11 @@ def _add_history(
 def _checkpoints(connection: sa.Connection, job_id: str) -> list[Row]:
     query = sa.select(checkpoints).where(checkpoints.c.job_id == job_id).order_by(checkpoints.c.version.desc())
     return list(connection.execute(query).mappings())
+
+
+def _forget_checkpoints(connection: sa.Connection, job_id: str, rows: Sequence[Row]) -> None:
+    versions = checkpoints.c.version.in_([row["version"] for row in rows])
+    connection.execute(checkpoints.delete().where(checkpoints.c.job_id == job_id, versions))
 
 
 def _job(row: Row) -> Job:

@@ -46,11 +46,11 @@ class Model:
                 array[...] = file.get_tensor(name)
         return cls(spec, summary, parameters, content["version"])
 
-    def predict(self, table: pa.Table, source: str = "the table") -> Array:
+    def predict(self, table: pa.Table, source: str = "the table", first_row: int = 1) -> Array:
         """Return A^N (rows, n^N); the input columns are found by name, others are ignored. Raises InvalidData."""
-        X = self.summary.scaling.apply(numbers(table, self.summary.columns, source))
+        X = self.summary.scaling.apply(numbers(table, self.summary.columns, source, first_row))
         wrong = np.argwhere(~np.isfinite(X))
         if len(wrong):
-            row, column = wrong[0][0] + 1, self.summary.columns[wrong[0][1]]
+            row, column = wrong[0][0] + first_row, self.summary.columns[wrong[0][1]]
             raise InvalidData(f"{source}: row {row}, column {column!r} is too far from what the model was trained on")
         return predict(self.summary.network(self.spec), self.parameters, X)

@@ -52,6 +52,8 @@ def _parse(content: bytes, source: str, *, threads: bool = True) -> pa.Table:
 def _read(source: str) -> bytes:
     try:
         filesystem, path = fs.FileSystem.from_uri(source) if "://" in source else (fs.LocalFileSystem(), source)
+        if filesystem.get_file_info(path).type in (fs.FileType.Unknown, fs.FileType.Directory):
+            raise InvalidData(f"cannot read {source}: it is a directory, a pipe or a device, not a file")
         with filesystem.open_input_stream(path) as stream:
             content: bytes = stream.read()
             return content
@@ -64,38 +66,42 @@ def _sentence(error: Exception) -> str:
     return re.sub(r".*Detail: \[errno \d+\] ", "", str(error).splitlines()[0]).rstrip(".")
 
 
-def numbers(table: pa.Table, columns: Sequence[str], source: str) -> NDArray[np.float64]:
-    """Return the columns as a matrix (rows, columns) of numbers that float32 can hold. Raises InvalidData."""
+def numbers(table: pa.Table, columns: Sequence[str], source: str, first_row: int = 1) -> NDArray[np.float64]:
+    """Return the columns as a matrix (rows, columns) of numbers that float32 can hold.
+
+    Raises InvalidData; rows are counted from `first_row`.
+    """
     missing = [column for column in columns if column not in table.column_names]
     if missing:
         raise InvalidData(f"{source} has no column {missing[0]!r}")
     matrix = np.empty((table.num_rows, len(columns)), dtype=np.float64)
     for i, column in enumerate(columns):
-        matrix[:, i] = _column(table.column(column), column, source)
+        matrix[:, i] = _column(table.column(column), column, source, first_row)
     return matrix
 
 
-def _column(values: pa.ChunkedArray, name: str, source: str) -> NDArray[np.float64]:
-    if not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type) or pa.types.is_boolean(values.type)):
-        _refuse_first_text(values, name, source)
+def _column(values: pa.ChunkedArray, name: str, source: str, first_row: int) -> NDArray[np.float64]:
+    kind = values.type
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
+        values = _numbers_of_texts(values, name, source, first_row)
     if values.null_count:
         row = pc.index(pc.is_null(values), pa.scalar(True)).as_py()
-        raise InvalidData(f"{source}: row {row + 1}, column {name!r} has no number (empty, NA or NaN)")
+        raise InvalidData(f"{source}: row {row + first_row}, column {name!r} has no number (empty, NA or NaN)")
     column: NDArray[np.float64] = values.cast(pa.float64(), safe=False).to_numpy()
     wrong = np.flatnonzero(~(np.abs(column) <= np.finfo(np.float32).max))
     if len(wrong):
-        raise InvalidData(
-            f"{source}: row {wrong[0] + 1}, column {name!r} is {column[wrong[0]]}, which is not a finite float32 number"
-        )
+        row, value = wrong[0] + first_row, column[wrong[0]]
+        raise InvalidData(f"{source}: row {row}, column {name!r} is {value}, which is not a finite float32 number")
     return column
 
 
-def _refuse_first_text(values: pa.ChunkedArray, name: str, source: str) -> None:
-    """Raise InvalidData with the first value that is no number."""
-    for row, value in enumerate(values.to_pylist(), start=1):
+def _numbers_of_texts(values: pa.ChunkedArray, name: str, source: str, first_row: int) -> pa.ChunkedArray:
+    """Return the numbers that the texts tell. Raises InvalidData with the first text that tells none."""
+    numbers = []
+    for row, value in enumerate(values.to_pylist(), start=first_row):
         text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
         try:
-            float(text)
+            numbers.append(None if value is None or not text.strip() else float(text))
         except ValueError:
             raise InvalidData(f"{source}: row {row}, column {name!r} is {text!r}, not a number") from None
-    raise InvalidData(f"{source}: column {name!r} holds {values.type}, not numbers")
+    return pa.chunked_array([pa.array(numbers, pa.float64())])

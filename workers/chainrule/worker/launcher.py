@@ -4,27 +4,30 @@ Commands (chainrule.wire.control): prepare, start, release. Events: ready, clust
 """
 
 import asyncio
+import concurrent.futures
 import logging
 import os
 import queue
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 import ray
 
 import chainrule.nn
 import chainrule.v1
-from chainrule.data.dataset import load_dataset
+from chainrule.data.dataset import DatasetSummary, load_dataset
 from chainrule.data.shards import Shard
 from chainrule.wire.control import Control
 from chainrule.wire.errors import ChainruleError, LaunchFailed
 from chainrule.wire.validation import parse_spec
 from chainrule.worker.actor import WorkerActor
 
+T = TypeVar("T")
+_Inbox: TypeAlias = "queue.SimpleQueue[dict[str, Any] | None]"
 CONNECT_SECONDS = 5.0
 CLUSTER_SECONDS = 5.0
 """How often a joined cluster is asked for its size."""
@@ -45,25 +48,30 @@ class Launcher:
 
     async def prepare(self, job_id: str, spec: dict[str, Any]) -> None:
         """Read the job's data and put its shards into the object store."""
+        job = self._jobs[job_id] = _JobOnRay()
         try:
-            summary, shards = await asyncio.to_thread(load_dataset, parse_spec(spec))
+            summary, job.references = await _in_thread(lambda: _store_shards(spec))
+            answer: dict[str, Any] = {"event": "prepared", "data": summary.document()}
         except ChainruleError as error:
-            self._control.send("refused", job_id=job_id, reason=str(error))
-            return
-        self._jobs[job_id] = _JobOnRay([ray.put(shard) for shard in shards])
-        self._control.send("prepared", job_id=job_id, data=summary.document())
+            answer = {"event": "refused", "reason": str(error)}
+        except Exception as error:  # noqa: BLE001 - the service waits for an answer, whatever has happened
+            answer = {"event": "refused", "reason": f"the data cannot be prepared: {error!r}"}
+        if self._jobs.get(job_id) is job:  # it has not been released meanwhile
+            self._control.send(job_id=job_id, **answer)
 
     async def start(self, job_id: str, worker: str, address: str) -> None:
         """Run one worker to its end."""
-        job = self._jobs[job_id]
+        job = self._jobs.get(job_id)
+        if job is None:
+            return
         actor = job.actors[worker] = WorkerActor.remote()  # type: ignore[attr-defined]
         reason = None
         try:
             await actor.run.remote(address, job_id, worker, job.references)
         except ray.exceptions.RayTaskError as error:
             reason = str(error.cause)
-        except ray.exceptions.RayError as error:
-            reason = str(error).splitlines()[0]
+        except Exception as error:  # noqa: BLE001 - the service waits for a word, whatever has happened
+            reason = str(error).partition("\n")[0]
         if job.actors.pop(worker, None) is not None:
             ray.kill(actor)
             self._control.send("worker_ended", job_id=job_id, worker=worker, reason=reason)
@@ -84,6 +92,26 @@ class Launcher:
                 self._control.send("cluster", cpus=cpus)
                 known = cpus
             await asyncio.sleep(CLUSTER_SECONDS)
+
+
+def _store_shards(spec: dict[str, Any]) -> "tuple[DatasetSummary, list[ray.ObjectRef[Shard]]]":
+    summary, shards = load_dataset(parse_spec(spec))
+    return summary, [ray.put(shard) for shard in shards]
+
+
+def _in_thread(work: Callable[[], T]) -> asyncio.Future[T]:
+    """Do work in a thread of its own: in a shared pool, files that never open would hold up all others."""
+    future: concurrent.futures.Future[T] = concurrent.futures.Future()
+    future.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except Exception as error:  # noqa: BLE001 - raised again where the result is awaited
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="data", daemon=True).start()
+    return asyncio.wrap_future(future)
 
 
 def connect(address: str | None, num_cpus: int | None) -> None:
@@ -122,7 +150,7 @@ def main() -> None:
     control = Control()
     commands = control.commands()
     settings = next(commands)
-    inbox: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+    inbox: _Inbox = queue.SimpleQueue()
     connected = threading.Event()
     threading.Thread(target=_follow, args=(commands, inbox, connected), name="commands", daemon=True).start()
     try:
@@ -137,9 +165,7 @@ def main() -> None:
         ray.shutdown()
 
 
-def _follow(
-    commands: Iterator[dict[str, Any]], inbox: "queue.SimpleQueue[dict[str, Any] | None]", connected: threading.Event
-) -> None:
+def _follow(commands: Iterator[dict[str, Any]], inbox: _Inbox, connected: threading.Event) -> None:
     """Pass on the service's commands, and None when it has ended."""
     for command in commands:
         inbox.put(command)
@@ -148,11 +174,11 @@ def _follow(
     inbox.put(None)
 
 
-async def _serve(control: Control, inbox: "queue.SimpleQueue[dict[str, Any] | None]") -> None:
+async def _serve(control: Control, inbox: _Inbox) -> None:
     launcher = Launcher(control)
     control.send("ready", node=ray.util.get_node_ip_address())
     tasks = {asyncio.create_task(launcher.watch_cluster())}
-    while (command := await asyncio.to_thread(inbox.get)) is not None:
+    while (command := await _in_thread(inbox.get)) is not None:
         task = asyncio.create_task(getattr(launcher, command.pop("command"))(**command))
         tasks.add(task)
         task.add_done_callback(tasks.discard)

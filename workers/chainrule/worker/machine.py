@@ -2,17 +2,26 @@
 
 import platform
 import socket
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from chainrule.v1 import parameters_pb2 as pb
+
+@dataclass(frozen=True)
+class Machine:
+    """Host name, processor, NumPy's version, and BLAS with its version and kernel."""
+
+    host: str
+    cpu: str
+    numpy: str
+    blas: str
 
 
-def describe_machine() -> pb.Machine:
-    """Return the message that a worker introduces itself with."""
-    return pb.Machine(host=socket.gethostname(), cpu=_cpu(), numpy=np.__version__, blas=_blas())
+def describe_machine() -> Machine:
+    """Return what this machine is."""
+    return Machine(host=socket.gethostname(), cpu=_cpu(), numpy=np.__version__, blas=_blas())
 
 
 def _cpu() -> str:

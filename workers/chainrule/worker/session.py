@@ -3,6 +3,7 @@
 import queue
 import threading
 from collections.abc import Iterator
+from dataclasses import asdict
 from types import TracebackType
 from typing import Self
 
@@ -18,7 +19,10 @@ from chainrule.wire.errors import Fenced
 from chainrule.wire.messages import spec_from_message
 from chainrule.wire.partials import Partial
 from chainrule.wire.status import from_call
+from chainrule.worker.machine import Machine
 
+CHANNEL_OPTIONS = (("grpc.enable_retries", 0), ("grpc.enable_http_proxy", 0))
+"""A proxy is for the world outside; the parameter server is in the cluster."""
 CALL_SECONDS = 10.0
 """Deadline of a unary call."""
 
@@ -26,10 +30,12 @@ CALL_SECONDS = 10.0
 class Session:
     """One incarnation of a worker; a context manager. Raises ChainruleError where the server is gone or fences it."""
 
-    def __init__(self, address: str, job_id: str, worker: str, machine: pb.Machine) -> None:
-        self._channel = grpc.insecure_channel(address, options=[("grpc.enable_retries", 0)])
+    def __init__(self, address: str, job_id: str, worker: str, machine: Machine) -> None:
+        self._channel = grpc.insecure_channel(
+            address, options=[("grpc.enable_retries", 0), ("grpc.enable_http_proxy", 0)]
+        )
         self._stub = ParameterServiceStub(self._channel)
-        request = pb.JoinRequest(job_id=job_id, worker=worker, machine=machine)
+        request = pb.JoinRequest(job_id=job_id, worker=worker, machine=pb.Machine(**asdict(machine)))
         try:
             self._joined = self._stub.Join(request, timeout=CALL_SECONDS, wait_for_ready=True)
         except grpc.RpcError as error:
@@ -93,13 +99,14 @@ class Session:
             self._outgoing.put(pb.WorkerMessage(chunk=pb.GradientChunk(offset=offset, data=data)))
 
     def _beat(self) -> None:
-        """Renew the lease until the session ends; if the server is gone or refuses, the stream ends by itself."""
+        """Renew the lease until the session ends. If the server is gone or refuses, the stream ends by itself."""
         beat = pb.HeartbeatRequest(generation=self._joined.generation, incarnation=self._joined.incarnation)
         while not self._left.wait(self._joined.heartbeat_seconds):
             try:
                 self._stub.Heartbeat(beat, timeout=CALL_SECONDS)
-            except grpc.RpcError:
-                return
+            except grpc.RpcError as error:
+                if error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:  # one slow answer costs no lease
+                    return
 
 
 def _work(message: pb.Work) -> Work:
