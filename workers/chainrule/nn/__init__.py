@@ -1,10 +1,11 @@
 """The mathematics: parameters, activations, losses, networks, optimizers. Knows NumPy and nothing else."""
 
-from chainrule.nn.activations import ACTIVATIONS, Activation
+from chainrule.nn.activations import ACTIVATIONS, Activation, softmax_jacobian
 from chainrule.nn.arrays import Array, aligned_empty
+from chainrule.nn.backpropagation import Backpropagation
 from chainrule.nn.initializers import initialize
 from chainrule.nn.losses import LOSSES, Loss
-from chainrule.nn.network import Backpropagation, Network, predict
+from chainrule.nn.network import Network, predict
 from chainrule.nn.optimizers import OPTIMIZERS, SGD, Adam, Momentum, Optimizer
 from chainrule.nn.parameters import Parameters, parameter_count
 from chainrule.nn.randomness import Purpose, generator
@@ -29,4 +30,5 @@ __all__ = [
     "initialize",
     "parameter_count",
     "predict",
+    "softmax_jacobian",
 ]

@@ -1,68 +1,199 @@
 """Loss functions E(A^N, Y) and ∂E/∂A^N. Sums over examples, not means: shards may be unequal."""
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
+from chainrule.nn.activations import sigmoid
 from chainrule.nn.arrays import Array
 
 
 @dataclass(frozen=True)
 class Loss:
-    """E with its derivative: `value(A, Y)` is Σ_i E_i over the rows; `gradient(A, Y, d)` writes ∂E/∂A into d.
+    """E with its derivative: `value(A, Y, K)` is Σ_i E_i over the rows; `gradient(A, Y, d, K)` writes ∂E/∂A into d.
 
-    A loss over `classes` wants one-hot rows Y; another compares numbers.
+    K is a work array of A's shape. A loss over `classes` wants one-hot rows Y; another compares numbers. `domain` is
+    where a may lie, `activation` the default for the last layer, `options` the parameters of both functions.
     """
 
     name: str
     classes: bool
-    value: Callable[[Array, Array], float]
-    gradient: Callable[[Array, Array, Array], None]
+    value: Callable[..., float]
+    gradient: Callable[..., None]
+    domain: tuple[float, float] = (-math.inf, math.inf)
+    activation: str = "identity"
+    options: tuple[str, ...] = ()
+
+    def bind(self, **options: float) -> "Loss":
+        """Return this loss with its options set."""
+        return replace(self, value=partial(self.value, **options), gradient=partial(self.gradient, **options))
 
 
-def cross_entropy(A: Array, Y: Array) -> float:
+def total(K: Array) -> float:
+    """Return Σ of all entries in double precision (complex where `check_gradients` takes complex steps)."""
+    result: float = K.sum(dtype=np.result_type(K.dtype, np.float64)).item()
+    return result
+
+
+def tiny(A: Array) -> float:
+    """Return the smallest normal number of A's type, which stands for 0 where 0 is divided by or has no logarithm."""
+    return float(np.finfo(A.dtype).tiny)
+
+
+def cross_entropy(A: Array, Y: Array, K: Array) -> float:
     """E = -Σ_j y_j log a_j; where y_j = 0 the term is 0, whatever a_j is."""
-    tiny = np.finfo(A.dtype).tiny
-    return -float((Y * np.log(np.maximum(A, tiny))).sum(dtype=np.float64))
+    np.log(np.maximum(A, tiny(A), out=K), out=K)
+    K *= Y
+    return -total(K)
 
 
-def cross_entropy_gradient(A: Array, Y: Array, d: Array) -> None:
+def cross_entropy_gradient(A: Array, Y: Array, d: Array, _: Array) -> None:
     """∂E/∂a_j = -y_j / a_j."""
-    np.divide(Y, np.maximum(A, np.finfo(A.dtype).tiny), out=d)
+    np.divide(Y, np.maximum(A, tiny(A), out=d), out=d)
     np.negative(d, out=d)
 
 
-def mse(A: Array, Y: Array) -> float:
+def binary_cross_entropy(A: Array, Y: Array, K: Array) -> float:
+    """E = -Σ_j (y_j log a_j + (1 - y_j) log(1 - a_j))."""
+    value = cross_entropy(A, Y, K)
+    np.subtract(1, A, out=K)
+    np.log(np.maximum(K, tiny(A), out=K), out=K)
+    value -= total(K)
+    K *= Y
+    return value + total(K)
+
+
+def binary_cross_entropy_gradient(A: Array, Y: Array, d: Array, K: Array) -> None:
+    """∂E/∂a_j = (a_j - y_j) / (a_j (1 - a_j))."""
+    np.subtract(1, A, out=K)
+    K *= A
+    np.subtract(A, Y, out=d)
+    d /= np.maximum(K, tiny(A), out=K)
+
+
+def mse(A: Array, Y: Array, K: Array) -> float:
     """E = Σ_j (a_j - y_j)²."""
-    return float(np.square(A - Y).sum(dtype=np.float64))
+    np.subtract(A, Y, out=K)
+    return total(np.square(K, out=K))
 
 
-def mse_gradient(A: Array, Y: Array, d: Array) -> None:
+def mse_gradient(A: Array, Y: Array, d: Array, _: Array) -> None:
     """∂E/∂a_j = 2 (a_j - y_j)."""
     np.subtract(A, Y, out=d)
     d *= 2
 
 
+def excess(A: Array, Y: Array, K: Array, margin: float = 0.0) -> float:
+    """Return Σ_j max(a_j - y_j - margin, 0)."""
+    np.subtract(A, Y, out=K)
+    K -= margin
+    return total(np.maximum(K, 0, out=K))
+
+
+def mean_absolute_error(A: Array, Y: Array, K: Array) -> float:
+    """E = Σ_j |a_j - y_j|."""
+    return excess(A, Y, K) + excess(Y, A, K)
+
+
+def mean_absolute_error_gradient(A: Array, Y: Array, d: Array, _: Array) -> None:
+    """∂E/∂a_j = sign(a_j - y_j), 0 where they are equal."""
+    np.subtract(A, Y, out=d)
+    np.sign(d, out=d)
+
+
+def huber(A: Array, Y: Array, K: Array, delta: float = 1.0) -> float:
+    """E = Σ_j r²/2 where |r| ≤ δ, else δ (|r| - δ/2), r = a_j - y_j (Huber 1964)."""
+    huber_gradient(A, Y, K, K, delta)
+    value = total(np.square(K, out=K)) / 2
+    return value + delta * (excess(A, Y, K, delta) + excess(Y, A, K, delta))
+
+
+def huber_gradient(A: Array, Y: Array, d: Array, _: Array, delta: float = 1.0) -> None:
+    """∂E/∂a_j = a_j - y_j, cut off at ±δ."""
+    np.subtract(A, Y, out=d)
+    np.minimum(np.maximum(d, -delta, out=d), delta, out=d)
+
+
+def quantile(A: Array, Y: Array, K: Array, quantile: float = 0.5) -> float:
+    """E = Σ_j q max(y_j - a_j, 0) + (1 - q) max(a_j - y_j, 0) (Koenker and Bassett 1978)."""
+    return quantile * excess(Y, A, K) + (1 - quantile) * excess(A, Y, K)
+
+
+def quantile_gradient(A: Array, Y: Array, d: Array, _: Array, quantile: float = 0.5) -> None:
+    """∂E/∂a_j = 1 - q where a_j > y_j, -q where a_j < y_j, and between them, 1/2 - q, where they are equal."""
+    np.subtract(A, Y, out=d)
+    np.sign(d, out=d)
+    d *= 0.5
+    d += 0.5 - quantile
+
+
+def poisson(A: Array, Y: Array, K: Array) -> float:
+    """E = Σ_j a_j - y_j log a_j: the negative log-likelihood of counts y_j with the means a_j, but for log y_j!."""
+    return cross_entropy(A, Y, K) + total(A)
+
+
+def poisson_gradient(A: Array, Y: Array, d: Array, K: Array) -> None:
+    """∂E/∂a_j = 1 - y_j / a_j."""
+    cross_entropy_gradient(A, Y, d, K)
+    d += 1
+
+
 LOSSES = {
     loss.name: loss
     for loss in (
-        Loss("cross_entropy", True, cross_entropy, cross_entropy_gradient),
+        Loss("cross_entropy", True, cross_entropy, cross_entropy_gradient, (0, math.inf), "softmax"),
+        Loss("binary_cross_entropy", False, binary_cross_entropy, binary_cross_entropy_gradient, (0, 1), "sigmoid"),
         Loss("mse", False, mse, mse_gradient),
+        Loss("mean_absolute_error", False, mean_absolute_error, mean_absolute_error_gradient),
+        Loss("huber", False, huber, huber_gradient, options=("delta",)),
+        Loss("quantile", False, quantile, quantile_gradient, options=("quantile",)),
+        Loss("poisson", False, poisson, poisson_gradient, (0, math.inf), "softplus"),
     )
 }
 """Every loss by the name that a job file uses."""
 
 
+def smooth(Y: Array, K: Array, label_smoothing: float) -> Array:
+    """Write the targets (1 - ε) y_j + ε / n into K and return it (Szegedy et al. 2016)."""
+    np.multiply(Y, 1 - label_smoothing, out=K)
+    K += label_smoothing / Y.shape[1]
+    return K
+
+
 def softmax_cross_entropy(Z: Array, Y: Array, d: Array) -> float:
     """Write d^N = a - y for a = softmax(z) into d, and return Σ_i E_i with E = log Σ_k e^{z_k} - Σ_j y_j z_j.
 
+    The two formulas joined: no a is ever divided by, so nothing overflows. Σ_j y_j must be 1. Z is overwritten; d may
+    not be Z.
+    """
+    Z -= np.max(Z, axis=1, keepdims=True, out=d[:, :1])
+    np.exp(Z, out=d)
+    Z *= Y
+    chosen = total(Z)
+    column = np.sum(d, axis=1, keepdims=True, out=Z[:, :1])
+    d /= column
+    d -= Y
+    return total(np.log(column, out=column)) - chosen
+
+
+def sigmoid_binary_cross_entropy(Z: Array, Y: Array, d: Array) -> float:
+    """Write d^N = a - y for a = S(z) into d, and return Σ_i E_i with E = Σ_j log(1 + e^{z_j}) - y_j z_j.
+
     The two formulas joined: no a is ever divided by, so nothing overflows. Z is overwritten; d may not be Z.
     """
-    Z -= Z.max(axis=1, keepdims=True)
-    np.exp(Z, out=d)
-    total = d.sum(axis=1, keepdims=True)
-    value = float(np.log(total).sum(dtype=np.float64)) - float((Y * Z).sum(dtype=np.float64))
-    d /= total
-    d -= Y
+    value = total(np.maximum(Z, 0, out=d)) - total(np.multiply(Z, Y, out=d))
+    np.minimum(Z, np.negative(Z, out=d), out=d)
+    value += total(np.log1p(np.exp(d, out=d), out=d))
+    sigmoid(Z, d)
+    np.subtract(Z, Y, out=d)
     return value
+
+
+FUSED = {
+    ("softmax", "cross_entropy"): softmax_cross_entropy,
+    ("sigmoid", "binary_cross_entropy"): sigmoid_binary_cross_entropy,
+}
+"""The pairs of last activation and loss that have a joint, stable form."""
