@@ -3,6 +3,7 @@
 from chainrule.nn.activations import ACTIVATIONS, Activation, softmax_jacobian
 from chainrule.nn.arrays import Array, aligned_empty
 from chainrule.nn.backpropagation import Backpropagation
+from chainrule.nn.check import LayerCheck, check_gradients
 from chainrule.nn.initializers import initialize
 from chainrule.nn.losses import LOSSES, Loss
 from chainrule.nn.network import Network, predict
@@ -19,6 +20,7 @@ __all__ = [
     "Adam",
     "Array",
     "Backpropagation",
+    "LayerCheck",
     "Loss",
     "Momentum",
     "Network",
@@ -26,6 +28,7 @@ __all__ = [
     "Parameters",
     "Purpose",
     "aligned_empty",
+    "check_gradients",
     "generator",
     "initialize",
     "parameter_count",
