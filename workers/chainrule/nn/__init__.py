@@ -4,7 +4,7 @@ from chainrule.nn.activations import ACTIVATIONS, Activation, softmax_jacobian
 from chainrule.nn.arrays import Array, aligned_empty
 from chainrule.nn.backpropagation import Backpropagation
 from chainrule.nn.check import LayerCheck, check_gradients
-from chainrule.nn.initializers import initialize
+from chainrule.nn.initializers import INITIALIZERS, initialize
 from chainrule.nn.losses import LOSSES, Loss
 from chainrule.nn.network import Network, predict
 from chainrule.nn.optimizers import OPTIMIZERS, SGD, Adam, Momentum, Optimizer
@@ -13,6 +13,7 @@ from chainrule.nn.randomness import Purpose, generator
 
 __all__ = [
     "ACTIVATIONS",
+    "INITIALIZERS",
     "LOSSES",
     "OPTIMIZERS",
     "SGD",

@@ -14,8 +14,9 @@ from chainrule.nn.parameters import Parameters
 class Network:
     """The shape of a network: `sizes` n^0..n^N, the activation's name of each layer 1..N, and the loss's name.
 
-    `label_smoothing` is for a loss over classes, `delta` for huber, `quantile` for quantile. Raises ValueError for
-    what is out of range.
+    `label_smoothing` is for a loss over classes, `delta` for huber, `quantile` for quantile. `initializers` has
+    a name or None for each layer; where there is none, the activation's default counts. Raises ValueError for what is
+    out of range.
     """
 
     sizes: tuple[int, ...]
@@ -24,6 +25,7 @@ class Network:
     label_smoothing: float = 0.0
     delta: float = 1.0
     quantile: float = 0.5
+    initializers: tuple[str | None, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.label_smoothing < 1 or (self.label_smoothing and not LOSSES[self.loss].classes):
@@ -32,11 +34,18 @@ class Network:
             raise ValueError(f"delta is {self.delta}, must be > 0")
         if not 0 < self.quantile < 1:
             raise ValueError(f"quantile is {self.quantile}, must lie in (0, 1)")
+        if self.initializers and len(self.initializers) != self.layers:
+            raise ValueError(f"initializers are {len(self.initializers)} for {self.layers} layers")
 
     @property
     def layers(self) -> int:
         """N, the number of layers."""
         return len(self.activations)
+
+    def initializer(self, L: int) -> str:
+        """Return the name of the initializer of W^L."""
+        named = self.initializers[L - 1] if self.initializers else None
+        return named or ACTIVATIONS[self.activations[L - 1]].initializer
 
     @property
     def fused(self) -> bool:
