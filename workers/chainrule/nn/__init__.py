@@ -1,21 +1,29 @@
-"""The mathematics: parameters, activations, losses, networks, optimizers. Knows NumPy and nothing else."""
+"""The mathematics: parameters, activations, losses, networks, optimizers. Knows NumPy and nothing else.
+
+Each equation stands in the function of its name: activations, losses, backpropagation (the chain rule), initializers,
+regularizers, clipping, optimizers, schedules. `check_gradients` proves a network's gradient.
+"""
 
 from chainrule.nn.activations import ACTIVATIONS, Activation, softmax_jacobian
 from chainrule.nn.arrays import Array, aligned_empty
 from chainrule.nn.backpropagation import Backpropagation
 from chainrule.nn.check import LayerCheck, check_gradients
+from chainrule.nn.clipping import clip_by_global_norm, clip_by_layer_norm, clip_by_value
 from chainrule.nn.initializers import INITIALIZERS, initialize
 from chainrule.nn.losses import LOSSES, Loss
 from chainrule.nn.network import Network, predict
 from chainrule.nn.optimizers import OPTIMIZERS, SGD, Adam, Momentum, Optimizer
 from chainrule.nn.parameters import Parameters, parameter_count
 from chainrule.nn.randomness import Purpose, generator
+from chainrule.nn.regularizers import add_l1_gradient, add_l2_gradient, l1, l2, limit_norms
+from chainrule.nn.schedules import SCHEDULES, Schedule, WarmUp
 
 __all__ = [
     "ACTIVATIONS",
     "INITIALIZERS",
     "LOSSES",
     "OPTIMIZERS",
+    "SCHEDULES",
     "SGD",
     "Activation",
     "Adam",
@@ -28,10 +36,20 @@ __all__ = [
     "Optimizer",
     "Parameters",
     "Purpose",
+    "Schedule",
+    "WarmUp",
+    "add_l1_gradient",
+    "add_l2_gradient",
     "aligned_empty",
     "check_gradients",
+    "clip_by_global_norm",
+    "clip_by_layer_norm",
+    "clip_by_value",
     "generator",
     "initialize",
+    "l1",
+    "l2",
+    "limit_norms",
     "parameter_count",
     "predict",
     "softmax_jacobian",

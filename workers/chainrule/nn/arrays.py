@@ -1,5 +1,6 @@
 """The array types of the mathematics, and memory that suits the processor's vectors."""
 
+from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,6 +12,9 @@ Array: TypeAlias = NDArray[np.floating[Any]]
 ALIGNMENT = 64
 """Bytes: one cache line, and one AVX-512 register."""
 
+BLOCK = 32768
+"""Numbers that are worked on at a time: a few float32 arrays of 128 KiB stay in the processor's cache."""
+
 
 def aligned_empty(shape: int | tuple[int, ...], dtype: DTypeLike = np.float32) -> Array:
     """Return an uninitialised, C-contiguous array whose first byte lies on a 64-byte boundary."""
@@ -19,3 +23,9 @@ def aligned_empty(shape: int | tuple[int, ...], dtype: DTypeLike = np.float32) -
     block = np.empty(size + ALIGNMENT, dtype=np.uint8)
     start = -block.ctypes.data % ALIGNMENT
     return block[start : start + size].view(dtype).reshape(shape)
+
+
+def blocks(array: Array) -> Iterator[Array]:
+    """Yield a flat array in views of up to BLOCK numbers."""
+    for start in range(0, array.size, BLOCK):
+        yield array[start : start + BLOCK]

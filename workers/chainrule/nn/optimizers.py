@@ -9,10 +9,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from chainrule.nn.arrays import Array, aligned_empty
-
-BLOCK = 32768
-"""Numbers that are worked on at a time: θ, g, two slots and K, 128 KiB each, stay in the processor's cache."""
+from chainrule.nn.arrays import BLOCK, Array, aligned_empty
 
 
 class Optimizer(Protocol):
