@@ -13,7 +13,7 @@ from chainrule.nn.parameters import Parameters
 class Backpropagation:
     """The training step of one network for mini-batches of up to `rows` rows.
 
-    Its buffers have the parameters' type and are made once, by the first step; a later one allocates nothing.
+    Its buffers are made once (anew where parameters of another type come), and a step allocates nothing.
     """
 
     def __init__(self, network: Network, rows: int) -> None:
