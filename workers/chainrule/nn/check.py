@@ -17,7 +17,7 @@ STEP = 1e-20
 class LayerCheck:
     """How far ∂E/∂W^L and ∂E/∂B^L are from the definition, over `checked` of the layer's numbers.
 
-    `largest` is max |g'|, g' being the definition's; `relative_error` is max |g - g'| / max(|g|, |g'|, 1e-9 E): a
+    `largest` is max |g'|, g' being the definition's; `relative_error` is max |g - g'| / max(|g|, |g'|, 1e-8 E): a
     gradient whose terms cancel is rounding and nothing else, and the loss tells the size of the terms.
     """
 
@@ -65,5 +65,5 @@ def complex_steps(network: Network, theta: Parameters, X: Array, Y: Array, chose
 def _compare(g: Array, expected: Array, loss: float) -> tuple[float, float]:
     """Return the largest |g'| and the relative error."""
     largest, error = float(np.abs(expected).max()), float(np.abs(g - expected).max())
-    scale = max(largest, float(np.abs(g).max()), 1e-9 * abs(loss))
+    scale = max(largest, float(np.abs(g).max()), 1e-8 * abs(loss))
     return largest, error / scale if scale else 0.0
