@@ -177,3 +177,12 @@ def test_a_last_layer_that_does_not_fit_is_refused_together_with_all_else(csv, j
 def test_a_last_layer_that_fits_may_be_written_out(csv, job, rows):
     spec = job(csv([HEADER, *rows]), layers=({"units": 3}, {"units": 2}))
     assert load_dataset(spec)[0].network(spec).sizes == (2, 3, 2)
+
+
+@pytest.mark.parametrize(
+    ("loss", "value", "limits"), [("binary_cross_entropy", 2, "from 0 to 1"), ("poisson", -1, ">= 0")]
+)
+def test_a_target_that_the_loss_has_no_value_for_is_refused(csv, job, loss, value, limits):
+    source = csv([("x", "label"), *((i, value if i == 2 else 1) for i in range(9))])
+    sentence = refusal(job(source, loss=loss))
+    assert f"row 3 has the label {value}, but loss {loss} wants numbers {limits}" in sentence

@@ -58,3 +58,22 @@ def plain_gradient_descent(path):
         for parameter, gradient in ((W2, d2.T @ hidden), (B2, d2.sum(0)), (W1, d1.T @ X), (B1, d1.sum(0))):
             parameter -= spec.optimizer.learning_rate * gradient
     return {"W1": W1, "B1": B1, "W2": W2, "B2": B2}
+
+
+def test_other_losses_and_optimizers_train_too(service, job_file):
+    network = {
+        "layers": [{"units": 32, "activation": "gelu", "initializer": "glorot_uniform"}, {}],
+        "label_smoothing": 0.1,
+    }
+    optimizer = {"name": "adamw", "learning_rate": 0.01, "weight_decay": 0.01}
+    hashes = set()
+    for workers in (1, 2):
+        cluster = {"max_workers": workers}
+        job = job_file(
+            f"gelu-{workers}", network=network, optimizer=optimizer, cluster=cluster, training={"epochs": 10}
+        )
+        done = service.finish(service.submit(job))
+        assert done["state"] == "SUCCEEDED"
+        assert done["metrics"]["validation"]["accuracy"] >= 0.95
+        hashes.add(done["weights_sha256"])
+    assert len(hashes) == 1

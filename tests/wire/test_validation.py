@@ -3,6 +3,7 @@ import math
 
 import pytest
 
+from chainrule.nn import ACTIVATIONS, LOSSES, OPTIMIZERS
 from chainrule.wire.errors import InvalidJob
 from chainrule.wire.validation import parse_spec
 
@@ -51,7 +52,7 @@ def test_every_violation_is_told_at_once_with_its_path():
     found = violations(
         {
             "data": {"train": "", "validation_fraction": 1},
-            "network": {"loss": "huber", "layers": [{"units": 3}, {"units": 0, "activation": "swish"}]},
+            "network": {"loss": "hinge", "layers": [{"units": 3}, {"units": 0, "activation": "swish"}]},
             "optimizer": {"learning_rate": -1},
             "training": {"batch_size": 100, "shards": 3, "epoch": 3},
             "cluster": {"min_workers": 3, "max_workers": 2},
@@ -62,9 +63,9 @@ def test_every_violation_is_told_at_once_with_its_path():
         "data.train": "must not be empty",
         "data.label": "is missing",
         "data.validation_fraction": "must be < 1",
-        "network.loss": "must be one of cross_entropy, mse",
+        "network.loss": f"must be one of {', '.join(LOSSES)}",
         "network.layers[1].units": "must be >= 1",
-        "network.layers[1].activation": "must be one of relu, sigmoid, tanh, softmax, identity",
+        "network.layers[1].activation": f"must be one of {', '.join(ACTIVATIONS)}",
         "optimizer.learning_rate": "must be > 0",
         "training.batch_size": "must be divisible by the number of shards (3): the nearest that is, is 99",
         "training.epoch": "is not a field of a job; did you mean epochs?",
@@ -94,7 +95,7 @@ def test_the_sentence_names_path_and_problem():
         ({"optimizer": {"learning_rate": "fast"}}, "optimizer.learning_rate", "must be a number"),
         ({"optimizer": {"learning_rate": True}}, "optimizer.learning_rate", "must be a number"),
         ({"optimizer": {"learning_rate": 0}}, "optimizer.learning_rate", "must be > 0"),
-        ({"optimizer": {"name": "adagrad"}}, "optimizer.name", "must be one of sgd, momentum, adam"),
+        ({"optimizer": {"name": "lbfgs"}}, "optimizer.name", f"must be one of {', '.join(OPTIMIZERS)}"),
         ({"optimizer": {"momentum": 0.5}}, "optimizer.momentum", "is not a hyperparameter of sgd"),
         ({"optimizer": {"name": "adam", "momentum": 0.5}}, "optimizer.momentum", "is not a hyperparameter of adam"),
         ({"optimizer": {"name": "momentum", "beta1": 0.5}}, "optimizer.beta1", "is not a hyperparameter of momentum"),
@@ -146,3 +147,28 @@ def test_a_date_is_no_name():
 @pytest.mark.parametrize("broken", [[], 3, None, "text", {}])
 def test_what_is_no_job_at_all_is_refused(broken):
     assert violations(broken)
+
+
+@pytest.mark.parametrize(
+    ("network", "wrong"),
+    [
+        ({"loss": "mse", "label_smoothing": 0.1}, "network.label_smoothing is not an option of mse"),
+        ({"loss": "cross_entropy", "delta": 1.0}, "network.delta is not an option of cross_entropy"),
+        ({"loss": "huber", "quantile": 0.9}, "network.quantile is not an option of huber"),
+    ],
+)
+def test_an_option_of_another_loss_is_refused(network, wrong):
+    with pytest.raises(InvalidJob) as caught:
+        parse_spec(document(network=network))
+    assert [str(violation) for violation in caught.value.violations] == [wrong]
+
+
+@pytest.mark.parametrize(
+    ("loss", "options"),
+    [("cross_entropy", {"label_smoothing": 0.1}), ("huber", {"delta": 2.0}), ("quantile", {"quantile": 0.9})],
+)
+def test_the_network_has_the_options_that_the_job_gives(loss, options):
+    layers = [{"units": 8, "initializer": "glorot_uniform"}, {}]
+    network = parse_spec(document(network={"loss": loss, "layers": layers, **options})).network.network((3, 8, 2))
+    assert {name: getattr(network, name) for name in options} == options
+    assert (network.initializer(1), network.activations) == ("glorot_uniform", ("relu", LOSSES[loss].activation))

@@ -34,36 +34,48 @@ class DataSpec(_message.Message):
     def __init__(self, train: _Optional[str] = ..., label: _Optional[str] = ..., validation_fraction: _Optional[float] = ..., scaling: _Optional[str] = ...) -> None: ...
 
 class NetworkSpec(_message.Message):
-    __slots__ = ("loss", "layers")
+    __slots__ = ("loss", "layers", "label_smoothing", "delta", "quantile")
     LOSS_FIELD_NUMBER: _ClassVar[int]
     LAYERS_FIELD_NUMBER: _ClassVar[int]
+    LABEL_SMOOTHING_FIELD_NUMBER: _ClassVar[int]
+    DELTA_FIELD_NUMBER: _ClassVar[int]
+    QUANTILE_FIELD_NUMBER: _ClassVar[int]
     loss: str
     layers: _containers.RepeatedCompositeFieldContainer[LayerSpec]
-    def __init__(self, loss: _Optional[str] = ..., layers: _Optional[_Iterable[_Union[LayerSpec, _Mapping]]] = ...) -> None: ...
+    label_smoothing: float
+    delta: float
+    quantile: float
+    def __init__(self, loss: _Optional[str] = ..., layers: _Optional[_Iterable[_Union[LayerSpec, _Mapping]]] = ..., label_smoothing: _Optional[float] = ..., delta: _Optional[float] = ..., quantile: _Optional[float] = ...) -> None: ...
 
 class LayerSpec(_message.Message):
-    __slots__ = ("units", "activation")
+    __slots__ = ("units", "activation", "initializer")
     UNITS_FIELD_NUMBER: _ClassVar[int]
     ACTIVATION_FIELD_NUMBER: _ClassVar[int]
+    INITIALIZER_FIELD_NUMBER: _ClassVar[int]
     units: int
     activation: str
-    def __init__(self, units: _Optional[int] = ..., activation: _Optional[str] = ...) -> None: ...
+    initializer: str
+    def __init__(self, units: _Optional[int] = ..., activation: _Optional[str] = ..., initializer: _Optional[str] = ...) -> None: ...
 
 class OptimizerSpec(_message.Message):
-    __slots__ = ("name", "learning_rate", "momentum", "beta1", "beta2", "epsilon")
+    __slots__ = ("name", "learning_rate", "momentum", "beta1", "beta2", "epsilon", "rho", "weight_decay")
     NAME_FIELD_NUMBER: _ClassVar[int]
     LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
     MOMENTUM_FIELD_NUMBER: _ClassVar[int]
     BETA1_FIELD_NUMBER: _ClassVar[int]
     BETA2_FIELD_NUMBER: _ClassVar[int]
     EPSILON_FIELD_NUMBER: _ClassVar[int]
+    RHO_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_DECAY_FIELD_NUMBER: _ClassVar[int]
     name: str
     learning_rate: float
     momentum: float
     beta1: float
     beta2: float
     epsilon: float
-    def __init__(self, name: _Optional[str] = ..., learning_rate: _Optional[float] = ..., momentum: _Optional[float] = ..., beta1: _Optional[float] = ..., beta2: _Optional[float] = ..., epsilon: _Optional[float] = ...) -> None: ...
+    rho: float
+    weight_decay: float
+    def __init__(self, name: _Optional[str] = ..., learning_rate: _Optional[float] = ..., momentum: _Optional[float] = ..., beta1: _Optional[float] = ..., beta2: _Optional[float] = ..., epsilon: _Optional[float] = ..., rho: _Optional[float] = ..., weight_decay: _Optional[float] = ...) -> None: ...
 
 class TrainingSpec(_message.Message):
     __slots__ = ("epochs", "batch_size", "shards", "seed", "checkpoint_seconds")

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from chainrule.nn import OPTIMIZERS
+from chainrule.nn import LOSSES, OPTIMIZERS
 from chainrule.wire import spec
 from chainrule.wire.errors import Violation
 
@@ -12,6 +12,7 @@ from chainrule.wire.errors import Violation
 def relations(document: Mapping[str, Any]) -> Iterator[Violation]:
     """Yield what does not fit together."""
     yield from _layers(document)
+    yield from _loss(document)
     yield from _optimizer(document)
     yield from _counts(document)
 
@@ -21,6 +22,16 @@ def _layers(document: Mapping[str, Any]) -> Iterator[Violation]:
     for i, layer in enumerate(layers[:-1] if isinstance(layers, Sequence) else ()):
         if isinstance(layer, Mapping) and layer.get("units") is None:
             yield Violation(f"network.layers[{i}].units", "is missing: only the last layer's can come from the data")
+
+
+def _loss(document: Mapping[str, Any]) -> Iterator[Violation]:
+    name = _get(document, "network.loss", spec.NetworkSpec.loss)
+    if not isinstance(name, str) or name not in LOSSES:
+        return
+    own = {*LOSSES[name].options, *(["label_smoothing"] if LOSSES[name].classes else [])}
+    for option in ("label_smoothing", "delta", "quantile"):
+        if option not in own and _get(document, f"network.{option}", None) is not None:
+            yield Violation(f"network.{option}", f"is not an option of {name}")
 
 
 def _optimizer(document: Mapping[str, Any]) -> Iterator[Violation]:

@@ -7,7 +7,7 @@ from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 from pydantic.dataclasses import dataclass
 
-from chainrule.nn import ACTIVATIONS, LOSSES, OPTIMIZERS
+from chainrule.nn import ACTIVATIONS, INITIALIZERS, LOSSES, OPTIMIZERS, Network
 
 SCALINGS = ("standardize", "none")
 
@@ -48,25 +48,35 @@ class DataSpec:
 
 @dataclass(frozen=True, config=_strict)
 class LayerSpec:
-    """Layer L: its number of neurons n^L and its activation."""
+    """Layer L: its number of neurons n^L, its activation, and how its weights begin."""
 
     units: Count | None = None
     activation: Annotated[str, _one_of(*ACTIVATIONS)] | None = None
+    initializer: Annotated[str, _one_of(*INITIALIZERS)] | None = None
 
 
 @dataclass(frozen=True, config=_strict)
 class NetworkSpec:
-    """The layers 1..N and the loss."""
+    """The layers 1..N and the loss; options of the loss that are None take the defaults of chainrule.nn.network."""
 
     layers: Annotated[tuple[LayerSpec, ...], MinLen(1)]
     loss: Annotated[str, _one_of(*LOSSES)] = "cross_entropy"
+    label_smoothing: Fraction | None = None
+    delta: Positive | None = None
+    quantile: Annotated[float, Gt(0), Lt(1)] | None = None
 
     @property
     def activations(self) -> tuple[str, ...]:
-        """The activation of each layer; by default relu, and at the end softmax for classes, identity for numbers."""
-        last = "softmax" if LOSSES[self.loss].classes else "identity"
-        defaults = ["relu"] * (len(self.layers) - 1) + [last]
+        """The activation of each layer; by default relu, and at the end the one that suits the loss."""
+        defaults = ["relu"] * (len(self.layers) - 1) + [LOSSES[self.loss].activation]
         return tuple(layer.activation or default for layer, default in zip(self.layers, defaults, strict=True))
+
+    def network(self, sizes: tuple[int, ...]) -> Network:
+        """Return the network with the sizes n^0..n^N, of which the data gives the first and the last."""
+        options = {name: getattr(self, name) for name in ("label_smoothing", "delta", "quantile")}
+        given = {name: value for name, value in options.items() if value is not None}
+        initializers = tuple(layer.initializer for layer in self.layers)
+        return Network(sizes, self.activations, self.loss, initializers=initializers, **given)
 
 
 @dataclass(frozen=True, config=_strict)
@@ -79,6 +89,8 @@ class OptimizerSpec:
     beta1: Fraction | None = None
     beta2: Fraction | None = None
     epsilon: Positive | None = None
+    rho: Fraction | None = None
+    weight_decay: Annotated[float, Ge(0)] | None = None
 
     @property
     def hyperparameters(self) -> dict[str, float]:

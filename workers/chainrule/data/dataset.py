@@ -32,7 +32,7 @@ class DatasetSummary:
     def network(self, spec: JobSpec) -> Network:
         """Return the job's network with the sizes n^0 and n^N that the data gives."""
         hidden = [layer.units or 0 for layer in spec.network.layers[:-1]]
-        return Network((len(self.columns), *hidden, self.outputs), spec.network.activations, spec.network.loss)
+        return spec.network.network((len(self.columns), *hidden, self.outputs))
 
     def steps_per_epoch(self, spec: JobSpec) -> int:
         """Return the number of steps of one epoch."""
@@ -81,7 +81,7 @@ def _targets(label: pa.ChunkedArray, spec: JobSpec) -> tuple[tuple[str, ...], ND
     """Return (classes, class index of each row) for a loss over classes, else ((), numbers (rows, 1))."""
     source, name = spec.data.train, spec.data.label
     if not LOSSES[spec.network.loss].classes:
-        return (), numbers(pa.table({name: label}), [name], source).astype(np.float32)
+        return (), _check_domain(numbers(pa.table({name: label}), [name], source), spec).astype(np.float32)
     absent = pc.equal(label, "") if pa.types.is_string(label.type) else pc.is_null(label)
     if pc.any(absent).as_py():
         row = pc.index(absent, pa.scalar(True)).as_py()
@@ -94,6 +94,19 @@ def _targets(label: pa.ChunkedArray, spec: JobSpec) -> tuple[tuple[str, ...], ND
             f"{source}: the label {name!r} has one class only ({values[0]}), so there is nothing to learn"
         )
     return tuple(str(value) for value in values), indices.astype(np.int32)
+
+
+def _check_domain(Y: NDArray[np.float64], spec: JobSpec) -> NDArray[np.float64]:
+    """Return the targets (rows, 1). Raises InvalidData where the loss has no value for one."""
+    lowest, highest = LOSSES[spec.network.loss].domain
+    wrong = np.flatnonzero((lowest > Y[:, 0]) | (Y[:, 0] > highest))
+    if len(wrong):
+        row, value = wrong[0] + 1, Y[wrong[0], 0]
+        limits = f"from {lowest:g} to {highest:g}" if highest < np.inf else f">= {lowest:g}"
+        raise InvalidData(
+            f"{spec.data.train}: row {row} has the label {value:g}, but loss {spec.network.loss} wants numbers {limits}"
+        )
+    return Y
 
 
 def _check_whole(label: NDArray[np.float64], source: str) -> None:

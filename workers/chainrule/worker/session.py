@@ -11,7 +11,7 @@ import grpc
 
 from chainrule.data.shard_tree import Node
 from chainrule.data.work import Work
-from chainrule.nn import Array, Network, Parameters
+from chainrule.nn import Array, Parameters
 from chainrule.v1 import parameters_pb2 as pb
 from chainrule.v1.parameters_pb2_grpc import ParameterServiceStub
 from chainrule.wire.chunks import Assembly, to_chunks
@@ -42,8 +42,7 @@ class Session:
             self._channel.close()
             raise from_call(error) from None
         self.spec = spec_from_message(self._joined.spec)
-        names, loss = self.spec.network.activations, self.spec.network.loss
-        self.network = Network(tuple(self._joined.layer_sizes), names, loss)
+        self.network = self.spec.network.network(tuple(self._joined.layer_sizes))
         self.steps_per_epoch = int(self._joined.steps_per_epoch)
         self.parameters = Parameters.empty(self.network.sizes)
         self._outgoing: queue.SimpleQueue[pb.WorkerMessage | None] = queue.SimpleQueue()
