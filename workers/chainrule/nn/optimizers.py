@@ -4,6 +4,7 @@ Their hyperparameters are the fields of a frozen dataclass, their state is one f
 """
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -22,7 +23,7 @@ class Optimizer(Protocol):
         ...
 
 
-class InBlocks:
+class InBlocks(ABC):
     """An optimizer that is written for one block of each buffer. Any blocks give the same bits: all is element-wise."""
 
     slots: ClassVar[tuple[str, ...]] = ()
@@ -35,9 +36,9 @@ class InBlocks:
             block = slice(start, start + BLOCK)
             self.step(t, theta[block], g[block], work[: theta.size - start], *(slot[block] for slot in slots))
 
+    @abstractmethod
     def step(self, t: int, theta: Array, g: Array, K: Array, *slots: Any) -> None:
         """Update one block; K is a work array of its size."""
-        raise NotImplementedError
 
 
 def blend(mean: Array, x: Array, decay: float, K: Array) -> None:
