@@ -84,3 +84,10 @@ def it_predicts(service, job_id, digits_csv):
         labels = [row["label"] for row in csv.DictReader(file)]
     right = sum(ours == theirs for ours, theirs in zip(predicted, labels, strict=True))
     assert right / len(labels) >= 0.98  # four fifths of these rows were trained on
+
+
+def test_a_job_that_was_accepted_survives_a_service_that_dies_at_once(service, job_file):
+    job_id = service.submit(job_file("accepted", training={"epochs": 1}))
+    service.end(signal.SIGKILL)
+    service.start("--num-cpus", "4")
+    assert service.finish(job_id)["state"] == "SUCCEEDED"

@@ -45,6 +45,11 @@ def test_an_accepted_job_is_there_when_the_file_is_opened_again(path):
     again.close()
 
 
+def test_a_commit_has_reached_the_disk_when_it_returns(store):
+    assert store._connection.exec_driver_sql("pragma synchronous").scalar_one() == 2  # FULL: the log is fsynced
+    assert store._connection.exec_driver_sql("pragma journal_mode").scalar_one() == "wal"
+
+
 def test_a_request_id_makes_one_job(store):
     first, new = store.create(SPEC, "r", NOW)
     second, new_again = store.create(SPEC, "r", NOW)
