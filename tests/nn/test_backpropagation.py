@@ -6,7 +6,7 @@ import pytest
 from chainrule.nn import ACTIVATIONS, LOSSES, Backpropagation, Network, Parameters, initialize
 
 ROWS, N = 1500, 100
-SMALL = 100_000
+SMALL = 140_000
 """Bytes: NumPy's own buffers, which are of one size for arrays of any, and less than one byte for each z."""
 STEPS = [(name, "mse") for name in ACTIVATIONS] + [(LOSSES[name].activation, name) for name in LOSSES]
 

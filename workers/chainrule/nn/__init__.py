@@ -5,14 +5,17 @@ regularizers, clipping, optimizers, schedules. `check_gradients` proves a networ
 """
 
 from chainrule.nn.activations import ACTIVATIONS, Activation, softmax_jacobian
+from chainrule.nn.adaptive import Adam
 from chainrule.nn.arrays import Array, aligned_empty
 from chainrule.nn.backpropagation import Backpropagation
 from chainrule.nn.check import LayerCheck, check_gradients
 from chainrule.nn.clipping import clip_by_global_norm, clip_by_layer_norm, clip_by_value
+from chainrule.nn.dropout import Draw, draw_for
+from chainrule.nn.in_blocks import Optimizer
 from chainrule.nn.initializers import INITIALIZERS, initialize
-from chainrule.nn.losses import LOSSES, Loss
+from chainrule.nn.losses import LOSSES, Loss, one_hot
 from chainrule.nn.network import Network, predict
-from chainrule.nn.optimizers import OPTIMIZERS, SGD, Adam, Momentum, Optimizer
+from chainrule.nn.optimizers import OPTIMIZERS, SGD, Momentum
 from chainrule.nn.parameters import Parameters, parameter_count
 from chainrule.nn.randomness import Purpose, generator
 from chainrule.nn.regularizers import add_l1_gradient, add_l2_gradient, l1, l2, limit_norms
@@ -29,6 +32,7 @@ __all__ = [
     "Adam",
     "Array",
     "Backpropagation",
+    "Draw",
     "LayerCheck",
     "Loss",
     "Momentum",
@@ -45,11 +49,13 @@ __all__ = [
     "clip_by_global_norm",
     "clip_by_layer_norm",
     "clip_by_value",
+    "draw_for",
     "generator",
     "initialize",
     "l1",
     "l2",
     "limit_norms",
+    "one_hot",
     "parameter_count",
     "predict",
     "softmax_jacobian",

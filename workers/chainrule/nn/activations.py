@@ -18,21 +18,23 @@ class Activation:
     """σ with its derivative: `apply(Z, K)` makes Z A = σ(Z); `pull_back(A, K, d)` makes d = ∂E/∂A ∂E/∂Z; both in place.
 
     K is a work array of Z's shape. Where `keeps`, what apply leaves in it must reach pull_back, else it may be another
-    one. pull_back uses up A and K: by then ∂E/∂W^{L+1} has been computed. `range` is where a lies, `initializer` the
-    default for the weights before it.
+    one. pull_back uses up A and K: by then ∂E/∂W^{L+1} has been computed. `sums_rows` says that it adds up along
+    rows of Z. `range` is where a lies, `initializer` the default for the weights before it.
     """
 
     name: str
     apply: Callable[[Array, Array], None]
     pull_back: Callable[[Array, Array, Array], None]
     keeps: bool = False
+    sums_rows: bool = False
     range: tuple[float, float] = (-math.inf, math.inf)
     initializer: str = "lecun_normal"
 
 
-def relu(Z: Array, _: Array) -> None:
+def relu(Z: Array, K: Array) -> None:
     """a = max(z, 0) (Nair and Hinton 2010)."""
-    np.maximum(Z, 0, out=Z)
+    K.fill(0)  # NumPy's maximum of two arrays is five times as fast as that of an array and a number
+    np.maximum(Z, K, out=Z)
 
 
 def relu_pull_back(A: Array, K: Array, d: Array) -> None:
@@ -53,20 +55,23 @@ def leaky_relu(Z: Array, K: Array) -> None:
 def leaky_relu_pull_back(A: Array, K: Array, d: Array) -> None:
     """∂a/∂z = 1 if a > 0, else α."""
     np.greater(A, 0, out=K)
-    d *= np.maximum(K, SLOPE, out=K)
+    K *= 1 - SLOPE
+    K += SLOPE
+    d *= K
 
 
 def elu(Z: Array, K: Array) -> None:
-    """a = z if z > 0, else e^z - 1 (Clevert et al. 2016), computed as max(z, 0) + expm1(min(z, 0))."""
-    np.minimum(Z, 0, out=K)
-    np.expm1(K, out=K)
-    np.maximum(Z, 0, out=Z)
-    Z += K
+    """a = z if z > 0, else e^z - 1 (Clevert et al. 2016), computed as z - min(z, 0) + expm1(min(z, 0))."""
+    K.fill(0)
+    np.minimum(Z, K, out=K)
+    Z -= K
+    Z += np.expm1(K, out=K)
 
 
-def elu_pull_back(A: Array, _: Array, d: Array) -> None:
+def elu_pull_back(A: Array, K: Array, d: Array) -> None:
     """∂a/∂z = 1 if a > 0, else e^z = a + 1."""
-    np.minimum(A, 0, out=A)
+    K.fill(0)
+    np.minimum(A, K, out=A)
     A += 1
     d *= A
 
@@ -166,9 +171,9 @@ def gelu_pull_back(A: Array, K: Array, d: Array) -> None:
 def softmax(Z: Array, K: Array) -> None:
     """a_i = e^{z_i} / Σ_k e^{z_k}, shifted by the row's largest z, which changes nothing and overflows never."""
     column = K[:, :1]
-    Z -= np.max(Z, axis=1, keepdims=True, out=column)
+    Z -= np.maximum.reduce(Z, axis=1, keepdims=True, out=column)
     np.exp(Z, out=Z)
-    Z /= np.sum(Z, axis=1, keepdims=True, out=column)
+    Z /= np.add.reduce(Z, axis=1, keepdims=True, out=column)
 
 
 def softmax_pull_back(A: Array, K: Array, d: Array) -> None:
@@ -203,7 +208,7 @@ ACTIVATIONS = {
         Activation("softplus", softplus, softplus_pull_back, range=(0, math.inf)),
         Activation("silu", silu, silu_pull_back, keeps=True, initializer="he_normal"),
         Activation("gelu", gelu, gelu_pull_back, keeps=True, initializer="he_normal"),
-        Activation("softmax", softmax, softmax_pull_back, range=(0, 1)),
+        Activation("softmax", softmax, softmax_pull_back, sums_rows=True, range=(0, 1)),
         Activation("identity", identity, identity_pull_back),
     )
 }

@@ -1,10 +1,11 @@
 """The training step: the forward pass, the loss, and back-propagation, which is the chain rule."""
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from chainrule.nn.activations import ACTIVATIONS
-from chainrule.nn.arrays import Array, aligned_empty
+from chainrule.nn.arrays import Array
+from chainrule.nn.buffers import Buffers
+from chainrule.nn.dropout import Draw, fill_mask
 from chainrule.nn.losses import FUSED, LOSSES, smooth
 from chainrule.nn.network import Network
 from chainrule.nn.parameters import Parameters
@@ -13,7 +14,8 @@ from chainrule.nn.parameters import Parameters
 class Backpropagation:
     """The training step of one network for mini-batches of up to `rows` rows.
 
-    Its buffers are made once (anew where parameters of another type come), and a step allocates nothing.
+    Its buffers are made once (anew where parameters of another type come), and a step allocates nothing. Dropout takes
+    part where a step is given numbers to draw from.
     """
 
     def __init__(self, network: Network, rows: int) -> None:
@@ -21,63 +23,80 @@ class Backpropagation:
         self._activations = {L: ACTIVATIONS[name] for L, name in enumerate(network.activations, start=1)}
         self._loss = network.loss_function
         self._fused = FUSED.get((network.activations[-1], network.loss))
-        self._make_buffers(np.float32)
+        self._buffers = Buffers.make(network, rows, np.float32)
+        self._views = {rows: self._buffers}
 
-    def _make_buffers(self, dtype: DTypeLike) -> None:
-        """Make A^L, d^L, smoothed targets, and K^L: one for each layer that keeps something, one that others share."""
-        sizes = dict(enumerate(self.network.sizes[1:], start=1))
-        self._dtype = np.dtype(dtype)
-        self._A = {L: aligned_empty((self.rows, n), dtype) for L, n in sizes.items()}
-        self._d = {L: aligned_empty((self.rows, n), dtype) for L, n in sizes.items()}
-        shared = aligned_empty(self.rows * max(sizes.values()), dtype)
-        self._scratch = {L: shared[: self.rows * n].reshape(self.rows, n) for L, n in sizes.items()}
-        keeps = {L: aligned_empty((self.rows, n), dtype) for L, n in sizes.items() if self._activations[L].keeps}
-        self._K = self._scratch | keeps
-        self._Y = aligned_empty((self.rows, sizes[self.network.layers]), dtype)
+    def _buffers_for(self, parameters: Parameters, rows: int) -> Buffers:
+        if parameters.flat.dtype != self._buffers.dtype:
+            self._buffers = Buffers.make(self.network, self.rows, parameters.flat.dtype)
+            self._views = {self.rows: self._buffers}
+        if rows not in self._views:
+            self._views[rows] = self._buffers.first(rows)
+        return self._views[rows]
 
-    def forward(self, parameters: Parameters, X: Array) -> dict[int, Array]:
-        """Return A^0..A^N for X = A^0: Z^L = A^{L-1} W^Lᵀ + B^L, A^L = σ(Z^L). A fused network keeps Z^N for A^N."""
-        if parameters.flat.dtype != self._dtype:
-            self._make_buffers(parameters.flat.dtype)
-        rows, A = len(X), {0: X}
+    def forward(self, parameters: Parameters, X: Array, draw: Draw | None = None) -> dict[int, Array]:
+        """Return what each layer gives the next, for X = A^0, and at last A^N, or Z^N where the network is fused.
+
+        Z^L = A^{L-1} W^Lᵀ + B^L; A^L = σ(Z^L). With dropout, m^L ∘ A^L is what the next layer sees.
+        """
+        b = self._buffers_for(parameters, len(X))
+        H = {0: self._drop(b, 0, X, draw)}
         for L, activation in self._activations.items():
-            A[L] = np.matmul(A[L - 1], parameters.W[L].T, out=self._A[L][:rows])
-            A[L] += parameters.B[L]
+            Z = np.matmul(H[L - 1], parameters.W[L].T, out=b.A[L])
+            Z += parameters.B[L]
             if not (self._fused and self.network.layers == L):
-                activation.apply(A[L], self._K[L][:rows])
-        return A
+                activation.apply(Z, b.K[L])
+            H[L] = self._drop(b, L, Z, draw)
+        return H
 
-    def loss_and_gradient(self, parameters: Parameters, X: Array, Y: Array, gradient: Parameters) -> float:
+    def _drop(self, b: Buffers, L: int, A: Array, draw: Draw | None) -> Array:
+        """Return m^L ∘ A^L, or A^L as it is where nothing is dropped."""
+        if draw is None or L not in b.M:
+            return A
+        fill_mask(draw(L), b.M[L], self.network.dropout_rate(L))
+        return np.multiply(A, b.M[L], out=b.H[L])
+
+    def loss_and_gradient(
+        self, parameters: Parameters, X: Array, Y: Array, gradient: Parameters, draw: Draw | None = None
+    ) -> float:
         """Overwrite `gradient` by Σ_i ∂E_i/∂θ over the rows of X, and return Σ_i E_i.
 
         d^L = ∂A^L/∂Z^L · (d^{L+1} W^{L+1}); ∂E/∂W^L = d^Lᵀ A^{L-1}; ∂E/∂B^L = Σ_i d_i^L.
         """
-        A, N, rows = self.forward(parameters, X), self.network.layers, len(X)
-        d = {L: buffer[:rows] for L, buffer in self._d.items()}
-        loss = self._start(A[N], Y, d[N])
+        H, N = self.forward(parameters, X, draw), self.network.layers
+        b = self._buffers_for(parameters, len(X))
+        loss = self._start(b, Y)
         for L in range(N, 0, -1):
-            np.matmul(d[L].T, A[L - 1], out=gradient.W[L])
-            np.sum(d[L], axis=0, out=gradient.B[L])
+            np.matmul(b.d[L].T, H[L - 1], out=gradient.W[L])
+            np.matmul(b.ones, b.d[L], out=gradient.B[L])
             if L > 1:
-                np.matmul(d[L], parameters.W[L], out=d[L - 1])
-                self._activations[L - 1].pull_back(A[L - 1], self._K[L - 1][:rows], d[L - 1])
+                d = np.matmul(b.d[L], parameters.W[L], out=b.d[L - 1])
+                if draw is not None and L - 1 in b.M:
+                    d *= b.M[L - 1]
+                self._activations[L - 1].pull_back(b.A[L - 1], b.K[L - 1], d)
         return loss
 
+    def loss(self, parameters: Parameters, X: Array, Y: Array, draw: Draw | None = None) -> float:
+        """Return Σ_i E_i, from the forward pass alone."""
+        AN = self.forward(parameters, X, draw)[self.network.layers]
+        b = self._buffers_for(parameters, len(X))
+        return self._value(AN, self._targets(b, Y), b.d[self.network.layers])
+
     def evaluate(self, parameters: Parameters, X: Array, Y: Array) -> tuple[float, int]:
-        """Return Σ_i E_i and, for a loss over classes, the number of rows whose largest output is the right one."""
-        AN = self.forward(parameters, X)[self.network.layers]
-        right = 0
+        """Return Σ_i E_i without dropout and, over classes, the number of rows whose largest output is right."""
+        AN, right = self.forward(parameters, X)[self.network.layers], 0
         if LOSSES[self.network.loss].classes:
             right = int(np.count_nonzero(AN.argmax(axis=1) == Y.argmax(axis=1)))
-        return self._value(AN, self._targets(Y), self._d[self.network.layers][: len(X)]), right
+        b = self._buffers_for(parameters, len(X))
+        return self._value(AN, self._targets(b, Y), b.d[self.network.layers]), right
 
-    def _start(self, AN: Array, Y: Array, dN: Array) -> float:
+    def _start(self, b: Buffers, Y: Array) -> float:
         """Write d^N = ∂E/∂Z^N and return Σ_i E_i."""
-        N, rows, Y = self.network.layers, len(AN), self._targets(Y)
-        loss = self._value(AN, Y, dN)
+        N, Y = self.network.layers, self._targets(b, Y)
+        loss = self._value(b.A[N], Y, b.d[N])
         if not self._fused:
-            self._loss.gradient(AN, Y, dN, self._scratch[N][:rows])
-            self._activations[N].pull_back(AN, self._K[N][:rows], dN)
+            self._loss.gradient(b.A[N], Y, b.d[N], b.S[N])
+            self._activations[N].pull_back(b.A[N], b.K[N], b.d[N])
         return loss
 
     def _value(self, AN: Array, Y: Array, dN: Array) -> float:
@@ -86,7 +105,7 @@ class Backpropagation:
             return self._fused(AN, Y, dN)
         return self._loss.value(AN, Y, dN)
 
-    def _targets(self, Y: Array) -> Array:
+    def _targets(self, b: Buffers, Y: Array) -> Array:
         """Return Y, with its labels smoothed where the network asks for it."""
         smoothing = self.network.label_smoothing
-        return smooth(Y, self._Y[: len(Y)], smoothing) if smoothing else Y
+        return smooth(Y, b.Y, smoothing) if smoothing else Y

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from chainrule.nn.arrays import Array, aligned_empty
 from chainrule.nn.backpropagation import Backpropagation
+from chainrule.nn.dropout import draw_for
 from chainrule.nn.network import Network
 from chainrule.nn.parameters import Parameters
 
@@ -41,7 +42,7 @@ def check_gradients(
     X, Y = X.astype(np.float64), Y.astype(np.float64)
     theta = Parameters.view(parameters.flat.astype(np.float64), network.sizes)
     gradient = Parameters.empty(network.sizes, np.float64)
-    loss = Backpropagation(network, len(X)).loss_and_gradient(theta, X, Y, gradient)
+    loss = Backpropagation(network, len(X)).loss_and_gradient(theta, X, Y, gradient, draw_for(0, 0, 0))
     checks, end = [], 0
     for L, name in enumerate(network.activations, start=1):
         start, end = end, end + theta.W[L].size + theta.B[L].size
@@ -57,7 +58,7 @@ def complex_steps(network: Network, theta: Parameters, X: Array, Y: Array, chose
     step, result = Backpropagation(network, len(X)), aligned_empty(len(chosen), np.float64)
     for position, k in enumerate(chosen):
         moved.flat[k] += 1j * STEP
-        result[position] = step.evaluate(moved, X, Y)[0].imag / STEP
+        result[position] = step.loss(moved, X, Y, draw_for(0, 0, 0)).imag / STEP
         moved.flat[k] = theta.flat[k]
     return result
 

@@ -4,8 +4,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chainrule.nn.activations import sigmoid
 from chainrule.nn.arrays import Array
@@ -156,6 +158,13 @@ LOSSES = {
 """Every loss by the name that a job file uses."""
 
 
+def one_hot(classes: NDArray[np.integer[Any]], Y: Array) -> Array:
+    """Write the targets of classes (rows,), y_j = 1 for a row's class j and else 0, into Y (rows, n), and return it."""
+    Y.fill(0)
+    Y[np.arange(len(classes)), classes] = 1
+    return Y
+
+
 def smooth(Y: Array, K: Array, label_smoothing: float) -> Array:
     """Write the targets (1 - ε) y_j + ε / n into K and return it (Szegedy et al. 2016)."""
     np.multiply(Y, 1 - label_smoothing, out=K)
@@ -169,11 +178,11 @@ def softmax_cross_entropy(Z: Array, Y: Array, d: Array) -> float:
     The two formulas joined: no a is ever divided by, so nothing overflows. Σ_j y_j must be 1. Z is overwritten; d may
     not be Z.
     """
-    Z -= np.max(Z, axis=1, keepdims=True, out=d[:, :1])
+    Z -= np.maximum.reduce(Z, axis=1, keepdims=True, out=d[:, :1])
     np.exp(Z, out=d)
     Z *= Y
     chosen = total(Z)
-    column = np.sum(d, axis=1, keepdims=True, out=Z[:, :1])
+    column = np.add.reduce(d, axis=1, keepdims=True, out=Z[:, :1])
     d /= column
     d -= Y
     return total(np.log(column, out=column)) - chosen

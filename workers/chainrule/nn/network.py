@@ -15,8 +15,8 @@ class Network:
     """The shape of a network: `sizes` n^0..n^N, the activation's name of each layer 1..N, and the loss's name.
 
     `label_smoothing` is for a loss over classes, `delta` for huber, `quantile` for quantile. `initializers` has
-    a name or None for each layer; where there is none, the activation's default counts. Raises ValueError for what is
-    out of range.
+    a name or None for each layer; where there is none, the activation's default counts. `dropout` has the rates p^0..
+    p^{N-1}: of the inputs, then of each hidden layer. Raises ValueError for what is out of range.
     """
 
     sizes: tuple[int, ...]
@@ -26,6 +26,7 @@ class Network:
     delta: float = 1.0
     quantile: float = 0.5
     initializers: tuple[str | None, ...] = ()
+    dropout: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.label_smoothing < 1 or (self.label_smoothing and not LOSSES[self.loss].classes):
@@ -36,6 +37,12 @@ class Network:
             raise ValueError(f"quantile is {self.quantile}, must lie in (0, 1)")
         if self.initializers and len(self.initializers) != self.layers:
             raise ValueError(f"initializers are {len(self.initializers)} for {self.layers} layers")
+        if self.dropout and len(self.dropout) != self.layers:
+            raise ValueError(
+                f"dropout has {len(self.dropout)} rates for the inputs and {self.layers - 1} hidden layers"
+            )
+        if not all(0 <= rate < 1 for rate in self.dropout):
+            raise ValueError(f"dropout is {self.dropout}: rates must lie in [0, 1)")
 
     @property
     def layers(self) -> int:
@@ -46,6 +53,10 @@ class Network:
         """Return the name of the initializer of W^L."""
         named = self.initializers[L - 1] if self.initializers else None
         return named or ACTIVATIONS[self.activations[L - 1]].initializer
+
+    def dropout_rate(self, L: int) -> float:
+        """Return the rate p^L at which neurons of layer L, for 0 the inputs, are left out."""
+        return self.dropout[L] if self.dropout and self.layers > L else 0.0
 
     @property
     def fused(self) -> bool:

@@ -3,48 +3,14 @@
 Their hyperparameters are the fields of a frozen dataclass, their state is one flat buffer for each name in `slots`.
 """
 
-import math
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar
 
 import numpy as np
 
-from chainrule.nn.arrays import BLOCK, Array, aligned_empty
-
-
-class Optimizer(Protocol):
-    """What the parameter server asks of an optimizer."""
-
-    slots: ClassVar[tuple[str, ...]]
-
-    def update(self, theta: Array, g: Array, state: dict[str, Array], t: int) -> None:
-        """Overwrite θ_t by θ_{t+1} and the state; g may be overwritten too. t counts from 0."""
-        ...
-
-
-class InBlocks(ABC):
-    """An optimizer that is written for one block of each buffer. Any blocks give the same bits: all is element-wise."""
-
-    slots: ClassVar[tuple[str, ...]] = ()
-
-    def update(self, theta: Array, g: Array, state: dict[str, Array], t: int) -> None:
-        """Overwrite θ_t by θ_{t+1} and the state; g is overwritten too. t counts from 0."""
-        work = aligned_empty(min(BLOCK, theta.size), theta.dtype)
-        slots = [state[name] for name in self.slots]
-        for start in range(0, theta.size, BLOCK):
-            block = slice(start, start + BLOCK)
-            self.step(t, theta[block], g[block], work[: theta.size - start], *(slot[block] for slot in slots))
-
-    @abstractmethod
-    def step(self, t: int, theta: Array, g: Array, K: Array, *slots: Any) -> None:
-        """Update one block; K is a work array of its size."""
-
-
-def blend(mean: Array, x: Array, decay: float, K: Array) -> None:
-    """m ← β m + (1-β) x: a moving mean."""
-    mean *= decay
-    mean += np.multiply(x, 1 - decay, out=K)
+from chainrule.nn.adaptive import Adadelta, Adagrad, Adam, AdamW, NAdam, RMSprop
+from chainrule.nn.arrays import Array
+from chainrule.nn.in_blocks import InBlocks, Numbers, Optimizer
 
 
 @dataclass(frozen=True)
@@ -53,10 +19,14 @@ class SGD(InBlocks):
 
     learning_rate: float = 0.1
 
-    def step(self, t: int, theta: Array, g: Array, K: Array) -> None:
+    def numbers(self, t: int) -> tuple[float, ...]:
+        """Return η."""
+        return (self.learning_rate,)
+
+    def step(self, numbers: Numbers, theta: Array, g: Array, work: Array) -> None:
         """Apply θ ← θ - η g."""
-        g *= self.learning_rate
-        theta -= g
+        (rate,) = numbers
+        theta -= np.multiply(g, rate, out=work[0])
 
 
 @dataclass(frozen=True)
@@ -67,144 +37,31 @@ class Momentum(InBlocks):
     learning_rate: float = 0.05
     momentum: float = 0.9
 
-    def step(self, t: int, theta: Array, g: Array, K: Array, v: Array) -> None:
+    def numbers(self, t: int) -> tuple[float, ...]:
+        """Return η and μ."""
+        return self.learning_rate, self.momentum
+
+    def step(self, numbers: Numbers, theta: Array, g: Array, work: Array, v: Array) -> None:
         """Apply v ← μ v + g; θ ← θ - η v."""
-        v *= self.momentum
+        rate, momentum = numbers
+        v *= momentum
         v += g
-        theta -= np.multiply(v, self.learning_rate, out=g)
+        theta -= np.multiply(v, rate, out=work[0])
 
 
 @dataclass(frozen=True)
-class Nesterov(InBlocks):
+class Nesterov(Momentum):
     """v ← μ v + g; θ ← θ - η (g + μ v) (Nesterov 1983, in the form of Bengio et al. 2013: θ is the point ahead)."""
 
-    slots: ClassVar[tuple[str, ...]] = ("velocity",)
-    learning_rate: float = 0.05
-    momentum: float = 0.9
-
-    def step(self, t: int, theta: Array, g: Array, K: Array, v: Array) -> None:
+    def step(self, numbers: Numbers, theta: Array, g: Array, work: Array, v: Array) -> None:
         """Apply v ← μ v + g; θ ← θ - η (g + μ v)."""
-        v *= self.momentum
+        (rate, momentum), K = numbers, work[0]
+        v *= momentum
         v += g
-        g += np.multiply(v, self.momentum, out=K)
-        g *= self.learning_rate
-        theta -= g
-
-
-@dataclass(frozen=True)
-class Adagrad(InBlocks):
-    """s ← s + g²; θ ← θ - η g / (√s + ε) (Duchi et al. 2011)."""
-
-    slots: ClassVar[tuple[str, ...]] = ("square",)
-    learning_rate: float = 0.01
-    epsilon: float = 1e-10
-
-    def step(self, t: int, theta: Array, g: Array, K: Array, s: Array) -> None:
-        """Apply s ← s + g²; θ ← θ - η g / (√s + ε)."""
-        s += np.multiply(g, g, out=K)
-        np.sqrt(s, out=K)
-        K += self.epsilon
-        g /= K
-        g *= self.learning_rate
-        theta -= g
-
-
-@dataclass(frozen=True)
-class Adadelta(InBlocks):
-    """s ← ρ s + (1-ρ) g²; Δ = g √(u+ε) / √(s+ε); u ← ρ u + (1-ρ) Δ²; θ ← θ - η Δ (Zeiler 2012, where η = 1)."""
-
-    slots: ClassVar[tuple[str, ...]] = ("square", "change")
-    learning_rate: float = 1.0
-    rho: float = 0.95
-    epsilon: float = 1e-6
-
-    def step(self, t: int, theta: Array, g: Array, K: Array, s: Array, u: Array) -> None:
-        """Apply Δ = g √(u+ε) / √(s+ε); θ ← θ - η Δ."""
-        blend(s, np.multiply(g, g, out=K), self.rho, K)
-        np.add(u, self.epsilon, out=K)
-        g *= np.sqrt(K, out=K)
-        np.add(s, self.epsilon, out=K)
-        g /= np.sqrt(K, out=K)
-        blend(u, np.multiply(g, g, out=K), self.rho, K)
-        g *= self.learning_rate
-        theta -= g
-
-
-@dataclass(frozen=True)
-class RMSprop(InBlocks):
-    """s ← ρ s + (1-ρ) g²; θ ← θ - η g / (√s + ε) (Tieleman and Hinton 2012, lecture 6.5)."""
-
-    slots: ClassVar[tuple[str, ...]] = ("square",)
-    learning_rate: float = 0.001
-    rho: float = 0.9
-    epsilon: float = 1e-8
-
-    def step(self, t: int, theta: Array, g: Array, K: Array, s: Array) -> None:
-        """Apply s ← ρ s + (1-ρ) g²; θ ← θ - η g / (√s + ε)."""
-        blend(s, np.multiply(g, g, out=K), self.rho, K)
-        np.sqrt(s, out=K)
-        K += self.epsilon
-        g /= K
-        g *= self.learning_rate
-        theta -= g
-
-
-@dataclass(frozen=True)
-class Adam(InBlocks):
-    """Moving means of g and g², corrected for their start at 0 (Kingma and Ba 2015, algorithm 1)."""
-
-    slots: ClassVar[tuple[str, ...]] = ("mean", "square")
-    learning_rate: float = 0.001
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
-
-    def step(self, t: int, theta: Array, g: Array, K: Array, m: Array, v: Array) -> None:
-        """Apply m ← β₁ m + (1-β₁) g; v ← β₂ v + (1-β₂) g²; θ ← θ - η m̂ / (√v̂ + ε)."""
-        blend(m, g, self.beta1, K)
-        self._square(t, g, v)
-        np.divide(m, g, out=g)
-        g *= self.learning_rate / (1 - self.beta1 ** (t + 1))
-        theta -= g
-
-    def _square(self, t: int, g: Array, v: Array) -> None:
-        """Apply v ← β₂ v + (1-β₂) g², and write √v̂ + ε into g, v̂ = v / (1 - β₂^{t+1})."""
-        np.multiply(g, g, out=g)
-        blend(v, g, self.beta2, g)
-        np.sqrt(v, out=g)
-        g /= math.sqrt(1 - self.beta2 ** (t + 1))
-        g += self.epsilon
-
-
-@dataclass(frozen=True)
-class AdamW(Adam):
-    """Adam whose weights decay by themselves: θ ← θ - η (m̂ / (√v̂ + ε) + λ θ) (Loshchilov and Hutter 2019)."""
-
-    weight_decay: float = 0.01
-
-    def step(self, t: int, theta: Array, g: Array, K: Array, m: Array, v: Array) -> None:
-        """Apply θ ← (1 - η λ) θ, then Adam."""
-        theta *= 1 - self.learning_rate * self.weight_decay
-        super().step(t, theta, g, K, m, v)
-
-
-@dataclass(frozen=True)
-class NAdam(Adam):
-    """Adam with Nesterov's momentum: m̂ = β₁ m / (1-β₁^{t+2}) + (1-β₁) g / (1-β₁^{t+1}) (Dozat 2016)."""
-
-    learning_rate: float = 0.002
-
-    def step(self, t: int, theta: Array, g: Array, K: Array, m: Array, v: Array) -> None:
-        """Apply m ← β₁ m + (1-β₁) g; v ← β₂ v + (1-β₂) g²; θ ← θ - η m̂ / (√v̂ + ε)."""
-        blend(m, g, self.beta1, K)
-        K /= 1 - self.beta1 ** (t + 1)
-        self._square(t, g, v)
-        K /= g
-        np.divide(m, g, out=g)
-        g *= self.beta1 / (1 - self.beta1 ** (t + 2))
-        g += K
-        g *= self.learning_rate
-        theta -= g
+        np.multiply(v, momentum, out=K)
+        K += g
+        K *= rate
+        theta -= K
 
 
 @dataclass(frozen=True)
@@ -217,16 +74,30 @@ class Lion(InBlocks):
     beta2: float = 0.99
     weight_decay: float = 0.0
 
-    def step(self, t: int, theta: Array, g: Array, K: Array, m: Array) -> None:
-        """Apply θ ← (1 - η λ) θ - η sign(g + β₁ (m - g)); m ← β₂ m + (1-β₂) g."""
-        theta *= 1 - self.learning_rate * self.weight_decay
-        np.subtract(m, g, out=K)
-        K *= self.beta1
+    def numbers(self, t: int) -> tuple[float, ...]:
+        """Return η, β₁ (1-β₂) / (1-β₁), β₂ and 1 - η λ."""
+        momentum = self.beta1 * (1 - self.beta2) / (1 - self.beta1)
+        return self.learning_rate, momentum, self.beta2, 1 - self.learning_rate * self.weight_decay
+
+    def step(self, numbers: Numbers, theta: Array, g: Array, work: Array, m: Array) -> None:
+        """Apply θ ← (1 - η λ) θ - η sign(g + μ m); m ← β₂ m + g, for a scaled m."""
+        (rate, momentum, beta2, kept), (K, J) = numbers, work
+        np.multiply(m, momentum, out=K)
         K += g
-        np.sign(K, out=K)
-        K *= self.learning_rate
-        theta -= K
-        blend(m, g, self.beta2, K)
+        if self.weight_decay:
+            theta *= kept
+        theta -= np.multiply(sign(K, J), rate, out=K)
+        m *= beta2
+        m += g
+
+
+def sign(x: Array, work: Array) -> Array:
+    """Return the sign of each number, -1, 0 or 1 in a byte of `work`: NumPy's own is five times as slow."""
+    positive, negative = work.view(np.bool_).reshape(work.itemsize, -1)[:2]
+    np.greater(x, 0, out=positive)
+    np.less(x, 0, out=negative)
+    result: Array = np.subtract(positive.view(np.int8), negative.view(np.int8), out=positive.view(np.int8))
+    return result
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {

@@ -11,6 +11,7 @@ class Purpose(IntEnum):
     INITIAL_WEIGHTS = 1
     DEAL_ROWS = 2
     ORDER_OF_ROWS = 3
+    DROPOUT = 4
 
 
 def generator(seed: int, purpose: Purpose, *counters: int) -> np.random.Generator:

@@ -1,0 +1,55 @@
+"""What all optimizers share: an update goes through the flat buffers block by block."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar, Protocol, TypeAlias
+
+import numpy as np
+
+from chainrule.nn.arrays import BLOCK, Array, aligned_empty
+
+Numbers: TypeAlias = Sequence[Array]
+"""Arrays without a dimension: an optimizer's hyperparameters at a version, in the type of θ."""
+
+
+class Optimizer(Protocol):
+    """What the parameter server asks of an optimizer."""
+
+    slots: ClassVar[tuple[str, ...]]
+
+    @property
+    def learning_rate(self) -> float:
+        """η, before a schedule has its say."""
+        ...
+
+    def update(self, theta: Array, g: Array, state: dict[str, Array], t: int) -> None:
+        """Overwrite θ_t by θ_{t+1} and the state. t counts from 0."""
+        ...
+
+
+class InBlocks(ABC):
+    """An optimizer that is written for one block of each buffer. Any blocks give the same bits: all is element-wise.
+
+    An update is bound by the memory: each number is read and written once, and what comes between stays in the cache.
+    Sums that decay are kept without their constant factor, s ← β s + x for (1-β) s, which saves a pass.
+    """
+
+    slots: ClassVar[tuple[str, ...]] = ()
+    learning_rate: float
+
+    def update(self, theta: Array, g: Array, state: dict[str, Array], t: int) -> None:
+        """Overwrite θ_t by θ_{t+1} and the state. t counts from 0."""
+        work = aligned_empty((2, min(BLOCK, theta.size)), theta.dtype)
+        numbers = tuple(np.array(number, theta.dtype) for number in self.numbers(t))  # NumPy is faster with these
+        slots = [state[name] for name in self.slots]
+        for start in range(0, theta.size, BLOCK):
+            block = slice(start, start + BLOCK)
+            self.step(numbers, theta[block], g[block], work[:, : theta.size - start], *(slot[block] for slot in slots))
+
+    @abstractmethod
+    def numbers(self, t: int) -> tuple[float, ...]:
+        """Return what `step` multiplies and adds at version t."""
+
+    @abstractmethod
+    def step(self, numbers: Numbers, theta: Array, g: Array, work: Array, *slots: Any) -> None:
+        """Update one block; work has two arrays of its size."""
