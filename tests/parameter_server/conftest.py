@@ -9,7 +9,7 @@ import pytest
 
 from chainrule.data.dataset import load_dataset
 from chainrule.data.shard_tree import fold
-from chainrule.nn import OPTIMIZERS, Parameters
+from chainrule.nn import OPTIMIZERS, Parameters, Update
 from chainrule.parameter_server.coordinator import Coordinator
 from chainrule.parameter_server.plan import Plan
 from chainrule.parameter_server.restore import restore
@@ -26,7 +26,8 @@ def new_state(shards=4, steps=5, steps_per_epoch=2, validates=True, generation=1
     parameters = Parameters.view(np.float32([1, -2, 0.5]), SIZES)
     optimizer = OPTIMIZERS[optimizer](**options)
     slots = {name: np.zeros(3, np.float32) for name in optimizer.slots}
-    return TrainingState(Plan(steps, steps_per_epoch, shards, validates), generation, parameters, optimizer, slots)
+    plan = Plan(steps, steps_per_epoch, shards, validates)
+    return TrainingState(plan, generation, parameters, Update(optimizer), slots)
 
 
 def partial_of(theta, work, node):

@@ -13,6 +13,7 @@ import pytest
 from chainrule.data.model import Model
 from chainrule.nn import initialize
 from chainrule.parameter_server.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
+from chainrule.parameter_server.watch import Memory
 from chainrule.wire.errors import InvalidData
 
 FILES = ["manifest.json", "model.safetensors", "optimizer.safetensors"]
@@ -34,9 +35,9 @@ def everything(folder):
 
 
 def test_a_checkpoint_comes_back_as_it_was_written(tmp_path, model, slots):
-    written = write_checkpoint(tmp_path, 5, model, slots)
+    written = write_checkpoint(tmp_path, 5, model, slots, Memory())
     known = Checkpoint(**json.loads(json.dumps(asdict(written))))
-    loaded, loaded_slots = read_checkpoint(known)
+    loaded, loaded_slots, _ = read_checkpoint(known)
     assert (loaded.version, loaded.spec, loaded.summary) == (12, model.spec, model.summary)
     np.testing.assert_array_equal(loaded.parameters.flat, model.parameters.flat)
     assert sorted(loaded_slots) == sorted(slots)
@@ -46,7 +47,7 @@ def test_a_checkpoint_comes_back_as_it_was_written(tmp_path, model, slots):
 
 
 def test_a_checkpoint_is_a_folder_of_three_files_and_a_manifest_that_says_what_they_are(tmp_path, model, slots):
-    written = write_checkpoint(tmp_path, 5, model, slots)
+    written = write_checkpoint(tmp_path, 5, model, slots, Memory())
     place = Path(written.path)
     assert everything(tmp_path) == sorted([place.name, *FILES])
     manifest = json.loads((place / "manifest.json").read_text())
@@ -56,22 +57,25 @@ def test_a_checkpoint_is_a_folder_of_three_files_and_a_manifest_that_says_what_t
 
 
 def test_an_optimizer_without_slots_has_a_checkpoint_too(tmp_path, model):
-    assert read_checkpoint(write_checkpoint(tmp_path, 1, model, {}))[1] == {}
+    assert read_checkpoint(write_checkpoint(tmp_path, 1, model, {}, Memory()))[1] == {}
 
 
 def test_generations_and_versions_do_not_overwrite_each_other(tmp_path, model, slots):
-    kept = [write_checkpoint(tmp_path, g, replace(model, version=v), slots) for g, v in ((1, 12), (2, 12), (1, 13))]
+    kept = [
+        write_checkpoint(tmp_path, g, replace(model, version=v), slots, Memory())
+        for g, v in ((1, 12), (2, 12), (1, 13))
+    ]
     assert len({checkpoint.path for checkpoint in kept}) == 3
     for checkpoint in kept:
         read_checkpoint(checkpoint)
 
 
 def test_a_draft_that_was_left_behind_is_in_nobodys_way(tmp_path, model, slots):
-    place = Path(write_checkpoint(tmp_path, 1, model, slots).path)
+    place = Path(write_checkpoint(tmp_path, 1, model, slots, Memory()).path)
     draft = tmp_path / f".{place.name}.draft"
     place.rename(draft)
     (draft / "model.safetensors").write_bytes(b"half")
-    read_checkpoint(write_checkpoint(tmp_path, 1, model, slots))
+    read_checkpoint(write_checkpoint(tmp_path, 1, model, slots, Memory()))
     assert not draft.exists()
 
 
@@ -94,7 +98,7 @@ DAMAGES = {
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", FILES[1:])
 def test_a_damaged_file_is_noticed(tmp_path, model, slots, name, damage):
-    written = write_checkpoint(tmp_path, 1, model, slots)
+    written = write_checkpoint(tmp_path, 1, model, slots, Memory())
     DAMAGES[damage](Path(written.path) / name)
     with pytest.raises(InvalidData, match=rf"damaged: {name}"):
         read_checkpoint(written)
@@ -105,12 +109,12 @@ def test_a_failing_write_leaves_nothing_behind(tmp_path, model, slots, monkeypat
     def fail(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    before = write_checkpoint(tmp_path, 1, model, slots)
+    before = write_checkpoint(tmp_path, 1, model, slots, Memory())
     names = everything(tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(os if failing == "fsync" else Path, failing, fail)
         with pytest.raises(OSError, match="No space left"):
-            write_checkpoint(tmp_path, 1, replace(model, version=13), slots)
+            write_checkpoint(tmp_path, 1, replace(model, version=13), slots, Memory())
     assert everything(tmp_path) == names
     read_checkpoint(before)
 
@@ -122,12 +126,13 @@ from dataclasses import replace
 from pathlib import Path
 import numpy as np
 from chainrule.data.model import Model
+from chainrule.parameter_server.watch import Memory
 from chainrule.parameter_server.checkpoints import write_checkpoint
 
 model, folder, size = Model.load(Path(sys.argv[1])), Path(sys.argv[2]), int(sys.argv[3])
 resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
 try:
-    write_checkpoint(folder, 1, model, {"velocity": np.zeros(100_000, np.float32)})
+    write_checkpoint(folder, 1, model, {"velocity": np.zeros(100_000, np.float32)}, Memory())
 except OSError:
     sys.exit(17)
 """
@@ -145,5 +150,5 @@ def test_a_disk_that_is_full_in_the_middle_of_a_file_is_an_os_error_that_leaves_
 def test_a_file_where_the_folder_should_be_is_an_os_error(tmp_path, model, slots):
     (tmp_path / "file").write_text("here")
     with pytest.raises(OSError, match="file"):
-        write_checkpoint(tmp_path / "file", 1, model, slots)
+        write_checkpoint(tmp_path / "file", 1, model, slots, Memory())
     assert (tmp_path / "file").read_text() == "here"

@@ -194,11 +194,11 @@ def test_a_snapshot_is_a_copy_at_one_version(toy):
     coordinator = Coordinator(toy.new_state())
     worker = coordinator.join("w")
     before = coordinator.snapshot()
-    kept = before[1].copy()
+    kept = before.weights.copy()
     train(toy, coordinator, worker)
-    assert before[0] == 0
-    np.testing.assert_array_equal(before[1], kept)
-    assert not before[2]["velocity"].any()
+    assert before.version == 0
+    np.testing.assert_array_equal(before.weights, kept)
+    assert not before.slots["velocity"].any()
     after = coordinator.snapshot()
-    np.testing.assert_array_equal(after[1], coordinator.weights()[1])
-    assert after[2]["velocity"].any()
+    np.testing.assert_array_equal(after.weights, coordinator.weights()[1])
+    assert after.slots["velocity"].any()

@@ -91,7 +91,7 @@ def known(checkpoint):
 def run(server, workers):
     """Train to the end; return the last checkpoint."""
     server.work(workers)
-    assert server.until("ended") == {"event": "ended", "complete": True}
+    assert server.until("ended") == {"event": "ended", "complete": True, "reason": ""}
     return server.all("checkpoint")[-1]
 
 
@@ -133,7 +133,7 @@ def test_a_job_that_is_stopped_goes_on_in_another_process_with_the_same_bits(sta
     server.work(2)
     server.until("report", lambda report: report["version"] > 0)
     server.send(command="stop")
-    assert server.until("ended") == {"event": "ended", "complete": False}
+    assert server.until("ended") == {"event": "ended", "complete": False, "reason": ""}
     checkpoint = server.all("checkpoint")[-1]
     assert 0 < checkpoint["version"] < undisturbed["version"] == 360
     second = start(data(epochs=60), generation=2, checkpoints=[known(checkpoint)])

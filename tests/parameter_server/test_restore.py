@@ -8,6 +8,7 @@ from chainrule.data.model import Model
 from chainrule.nn import Network, initialize
 from chainrule.parameter_server.checkpoints import write_checkpoint
 from chainrule.parameter_server.restore import check_memory, restore
+from chainrule.parameter_server.watch import Memory
 from chainrule.wire.errors import TooMuch
 
 
@@ -24,7 +25,7 @@ def checkpoints(job, tmp_path):
         model = Model(job.spec, job.summary, initialize(job.summary.network(job.spec), version), version)
         size = model.parameters.flat.size
         slots = {name: np.full(size, version, np.float32) for name in ("mean", "square")}
-        return write_checkpoint(tmp_path, 1, model, slots)
+        return write_checkpoint(tmp_path, 1, model, slots, Memory())
 
     return [write(version) for version in (9, 6, 3)]
 

@@ -175,7 +175,7 @@ def test_a_step_is_the_mean_gradient_applied_by_the_optimizer(toy):
     work = state.take_work(worker)
     partial = toy.partial_of(state.parameters.flat, work, Node(0, 1))
     mean = partial.gradient / np.float32(partial.training.weight)
-    reference.optimizer.update(reference.parameters.flat, mean, reference.slots, 0)
+    reference.update.optimizer.update(reference.parameters.flat, mean, reference.slots, 0)
     step = state.push(worker, 1, 0, Node(0, 1), partial)[1]
     assert step == Step(0, partial.training, None)
     np.testing.assert_array_equal(state.parameters.flat, reference.parameters.flat)

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chainrule import nn
 from chainrule.nn import ACTIVATIONS, OPTIMIZERS
 from chainrule.v1 import job_spec_pb2, training_pb2
 from chainrule.wire.job import Job, JobEvent, JobState
@@ -29,6 +30,19 @@ HYPERPARAMETERS = {
     name: {field.name: RANGES[field.name] for field in dataclasses.fields(kind)} for name, kind in OPTIMIZERS.items()
 }
 
+counts = st.integers(1, 2**31 - 1)
+OPTIONS = {
+    **dict.fromkeys(("steps", "every", "patience"), counts),
+    **dict.fromkeys(("gamma", "low", "peak", "start", "end"), st.floats(0, 1)),
+    "min_delta": positive,
+}
+KINDS = {**nn.SCHEDULES, "plateau": nn.Plateau}
+SCHEDULES = {
+    name: {field.name: OPTIONS[field.name] for field in dataclasses.fields(kind) if field.name in OPTIONS}
+    | {"warm_up": st.integers(0, 2**31 - 1)}
+    for name, kind in KINDS.items()
+}
+
 
 @st.composite
 def documents(draw):
@@ -36,21 +50,31 @@ def documents(draw):
     activation = st.fixed_dictionaries({}, optional={"activation": st.sampled_from(sorted(ACTIVATIONS))})
     units = st.fixed_dictionaries({"units": st.integers(1, 2**31 - 1)})
     hidden = st.builds(lambda a, b: {**a, **b}, units, activation)
-    last = st.one_of(hidden, activation)
+    hidden = st.builds(lambda a, b: {**a, **b}, hidden, st.fixed_dictionaries({}, optional={"dropout": fractions}))
+    ends = [name for name, kind in ACTIVATIONS.items() if kind.range[0] >= 0]
+    end = st.fixed_dictionaries({}, optional={"activation": st.sampled_from(ends)})
+    last = st.one_of(st.builds(lambda a, b: {**a, **b}, units, end), end)
+    schedule = draw(st.sampled_from(sorted(SCHEDULES)))
     optimizer = draw(st.sampled_from(sorted(HYPERPARAMETERS)))
     workers, per_shard = draw(st.integers(1, 50)), draw(st.integers(1, 1000))
     shards = draw(st.integers(workers, 60))
     optional = {
         "name": names,
+        "schedule": st.fixed_dictionaries({"name": st.just(schedule)}, optional=SCHEDULES[schedule]),
+        "regularization": st.fixed_dictionaries({}, optional=dict.fromkeys(("l1", "l2", "max_norm"), positive)),
+        "clipping": st.fixed_dictionaries({}, optional=dict.fromkeys(("value", "layer_norm", "global_norm"), positive)),
+        "early_stopping": st.fixed_dictionaries(
+            {}, optional={"metric": st.just("train_loss"), "patience": counts, "min_delta": positive}
+        ),
         "optimizer": st.fixed_dictionaries({"name": st.just(optimizer)}, optional=HYPERPARAMETERS[optimizer]),
     }
     training = {"epochs": st.integers(1, 2**31 - 1), "seed": st.integers(0, 2**63 - 1), "checkpoint_seconds": positive}
-    data = {"validation_fraction": fractions, "scaling": st.sampled_from(["standardize", "none"])}
+    data = {"validation_fraction": st.floats(0.01, 0.9), "scaling": st.sampled_from(["standardize", "none"])}
     required = {
         "data": st.fixed_dictionaries({"train": texts, "label": texts}, optional=data),
         "network": st.fixed_dictionaries(
             {"layers": st.builds(lambda a, b: [*a, b], st.lists(hidden, max_size=3), last)},
-            optional={"loss": st.sampled_from(["cross_entropy", "mse"])},
+            optional={"loss": st.sampled_from(["cross_entropy", "mse"]), "input_dropout": fractions},
         ),
         "training": st.fixed_dictionaries(
             {"batch_size": st.just(shards * per_shard), "shards": st.just(shards)}, optional=training

@@ -6,20 +6,28 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class JobSpec(_message.Message):
-    __slots__ = ("name", "data", "network", "optimizer", "training", "cluster")
+    __slots__ = ("name", "data", "network", "optimizer", "training", "cluster", "regularization", "clipping", "schedule", "early_stopping")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
     NETWORK_FIELD_NUMBER: _ClassVar[int]
     OPTIMIZER_FIELD_NUMBER: _ClassVar[int]
     TRAINING_FIELD_NUMBER: _ClassVar[int]
     CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    REGULARIZATION_FIELD_NUMBER: _ClassVar[int]
+    CLIPPING_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULE_FIELD_NUMBER: _ClassVar[int]
+    EARLY_STOPPING_FIELD_NUMBER: _ClassVar[int]
     name: str
     data: DataSpec
     network: NetworkSpec
     optimizer: OptimizerSpec
     training: TrainingSpec
     cluster: ClusterSpec
-    def __init__(self, name: _Optional[str] = ..., data: _Optional[_Union[DataSpec, _Mapping]] = ..., network: _Optional[_Union[NetworkSpec, _Mapping]] = ..., optimizer: _Optional[_Union[OptimizerSpec, _Mapping]] = ..., training: _Optional[_Union[TrainingSpec, _Mapping]] = ..., cluster: _Optional[_Union[ClusterSpec, _Mapping]] = ...) -> None: ...
+    regularization: RegularizationSpec
+    clipping: ClippingSpec
+    schedule: ScheduleSpec
+    early_stopping: EarlyStoppingSpec
+    def __init__(self, name: _Optional[str] = ..., data: _Optional[_Union[DataSpec, _Mapping]] = ..., network: _Optional[_Union[NetworkSpec, _Mapping]] = ..., optimizer: _Optional[_Union[OptimizerSpec, _Mapping]] = ..., training: _Optional[_Union[TrainingSpec, _Mapping]] = ..., cluster: _Optional[_Union[ClusterSpec, _Mapping]] = ..., regularization: _Optional[_Union[RegularizationSpec, _Mapping]] = ..., clipping: _Optional[_Union[ClippingSpec, _Mapping]] = ..., schedule: _Optional[_Union[ScheduleSpec, _Mapping]] = ..., early_stopping: _Optional[_Union[EarlyStoppingSpec, _Mapping]] = ...) -> None: ...
 
 class DataSpec(_message.Message):
     __slots__ = ("train", "label", "validation_fraction", "scaling")
@@ -34,28 +42,32 @@ class DataSpec(_message.Message):
     def __init__(self, train: _Optional[str] = ..., label: _Optional[str] = ..., validation_fraction: _Optional[float] = ..., scaling: _Optional[str] = ...) -> None: ...
 
 class NetworkSpec(_message.Message):
-    __slots__ = ("loss", "layers", "label_smoothing", "delta", "quantile")
+    __slots__ = ("loss", "layers", "label_smoothing", "delta", "quantile", "input_dropout")
     LOSS_FIELD_NUMBER: _ClassVar[int]
     LAYERS_FIELD_NUMBER: _ClassVar[int]
     LABEL_SMOOTHING_FIELD_NUMBER: _ClassVar[int]
     DELTA_FIELD_NUMBER: _ClassVar[int]
     QUANTILE_FIELD_NUMBER: _ClassVar[int]
+    INPUT_DROPOUT_FIELD_NUMBER: _ClassVar[int]
     loss: str
     layers: _containers.RepeatedCompositeFieldContainer[LayerSpec]
     label_smoothing: float
     delta: float
     quantile: float
-    def __init__(self, loss: _Optional[str] = ..., layers: _Optional[_Iterable[_Union[LayerSpec, _Mapping]]] = ..., label_smoothing: _Optional[float] = ..., delta: _Optional[float] = ..., quantile: _Optional[float] = ...) -> None: ...
+    input_dropout: float
+    def __init__(self, loss: _Optional[str] = ..., layers: _Optional[_Iterable[_Union[LayerSpec, _Mapping]]] = ..., label_smoothing: _Optional[float] = ..., delta: _Optional[float] = ..., quantile: _Optional[float] = ..., input_dropout: _Optional[float] = ...) -> None: ...
 
 class LayerSpec(_message.Message):
-    __slots__ = ("units", "activation", "initializer")
+    __slots__ = ("units", "activation", "initializer", "dropout")
     UNITS_FIELD_NUMBER: _ClassVar[int]
     ACTIVATION_FIELD_NUMBER: _ClassVar[int]
     INITIALIZER_FIELD_NUMBER: _ClassVar[int]
+    DROPOUT_FIELD_NUMBER: _ClassVar[int]
     units: int
     activation: str
     initializer: str
-    def __init__(self, units: _Optional[int] = ..., activation: _Optional[str] = ..., initializer: _Optional[str] = ...) -> None: ...
+    dropout: float
+    def __init__(self, units: _Optional[int] = ..., activation: _Optional[str] = ..., initializer: _Optional[str] = ..., dropout: _Optional[float] = ...) -> None: ...
 
 class OptimizerSpec(_message.Message):
     __slots__ = ("name", "learning_rate", "momentum", "beta1", "beta2", "epsilon", "rho", "weight_decay")
@@ -98,3 +110,59 @@ class ClusterSpec(_message.Message):
     min_workers: int
     max_workers: int
     def __init__(self, min_workers: _Optional[int] = ..., max_workers: _Optional[int] = ...) -> None: ...
+
+class RegularizationSpec(_message.Message):
+    __slots__ = ("l1", "l2", "max_norm")
+    L1_FIELD_NUMBER: _ClassVar[int]
+    L2_FIELD_NUMBER: _ClassVar[int]
+    MAX_NORM_FIELD_NUMBER: _ClassVar[int]
+    l1: float
+    l2: float
+    max_norm: float
+    def __init__(self, l1: _Optional[float] = ..., l2: _Optional[float] = ..., max_norm: _Optional[float] = ...) -> None: ...
+
+class ClippingSpec(_message.Message):
+    __slots__ = ("value", "layer_norm", "global_norm")
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    LAYER_NORM_FIELD_NUMBER: _ClassVar[int]
+    GLOBAL_NORM_FIELD_NUMBER: _ClassVar[int]
+    value: float
+    layer_norm: float
+    global_norm: float
+    def __init__(self, value: _Optional[float] = ..., layer_norm: _Optional[float] = ..., global_norm: _Optional[float] = ...) -> None: ...
+
+class ScheduleSpec(_message.Message):
+    __slots__ = ("name", "warm_up", "steps", "every", "gamma", "low", "peak", "start", "end", "patience", "min_delta")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    WARM_UP_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    EVERY_FIELD_NUMBER: _ClassVar[int]
+    GAMMA_FIELD_NUMBER: _ClassVar[int]
+    LOW_FIELD_NUMBER: _ClassVar[int]
+    PEAK_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    PATIENCE_FIELD_NUMBER: _ClassVar[int]
+    MIN_DELTA_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    warm_up: int
+    steps: int
+    every: int
+    gamma: float
+    low: float
+    peak: float
+    start: float
+    end: float
+    patience: int
+    min_delta: float
+    def __init__(self, name: _Optional[str] = ..., warm_up: _Optional[int] = ..., steps: _Optional[int] = ..., every: _Optional[int] = ..., gamma: _Optional[float] = ..., low: _Optional[float] = ..., peak: _Optional[float] = ..., start: _Optional[float] = ..., end: _Optional[float] = ..., patience: _Optional[int] = ..., min_delta: _Optional[float] = ...) -> None: ...
+
+class EarlyStoppingSpec(_message.Message):
+    __slots__ = ("metric", "patience", "min_delta")
+    METRIC_FIELD_NUMBER: _ClassVar[int]
+    PATIENCE_FIELD_NUMBER: _ClassVar[int]
+    MIN_DELTA_FIELD_NUMBER: _ClassVar[int]
+    metric: str
+    patience: int
+    min_delta: float
+    def __init__(self, metric: _Optional[str] = ..., patience: _Optional[int] = ..., min_delta: _Optional[float] = ...) -> None: ...

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from chainrule.nn import LOSSES, OPTIMIZERS
+from chainrule.nn import ACTIVATIONS, LOSSES, OPTIMIZERS, SCHEDULES, Plateau
 from chainrule.wire import spec
 from chainrule.wire.errors import Violation
 
@@ -13,7 +13,10 @@ def relations(document: Mapping[str, Any]) -> Iterator[Violation]:
     """Yield what does not fit together."""
     yield from _layers(document)
     yield from _loss(document)
+    yield from _last_layer(document)
     yield from _optimizer(document)
+    yield from _schedule(document)
+    yield from _metric(document)
     yield from _counts(document)
 
 
@@ -43,6 +46,53 @@ def _optimizer(document: Mapping[str, Any]) -> Iterator[Violation]:
     own = {"name"} | {field.name for field in dataclasses.fields(OPTIMIZERS[name])}  # type: ignore[arg-type]
     for option in sorted(set(given) & (known - own)):
         yield Violation(f"optimizer.{option}", f"is not a hyperparameter of {name}")
+
+
+def _last_layer(document: Mapping[str, Any]) -> Iterator[Violation]:
+    """The last layer's outputs are predictions: none of them is dropped, and the loss must have a value for each."""
+    layers, loss = _get(document, "network.layers", ()), _get(document, "network.loss", spec.NetworkSpec.loss)
+    last = layers[-1] if isinstance(layers, list | tuple) and layers else None
+    if not isinstance(last, Mapping):
+        return
+    path = f"network.layers[{len(layers) - 1}]"
+    if last.get("dropout"):
+        yield Violation(f"{path}.dropout", "is for hidden layers, and this is the last one")
+    name = last.get("activation")
+    if not (isinstance(loss, str) and loss in LOSSES and isinstance(name, str) and name in ACTIVATIONS):
+        return
+    (low, high), (lowest, highest) = ACTIVATIONS[name].range, LOSSES[loss].domain
+    if low < lowest or high > highest:
+        fitting = [a.name for a in ACTIVATIONS.values() if a.range[0] >= lowest and a.range[1] <= highest]
+        problem = f"is {name}, whose outputs lie in [{low:g}, {high:g}], but {loss} is for those in"
+        problem += f" [{lowest:g}, {highest:g}]: {', '.join(fitting)}"
+        yield Violation(f"{path}.activation", problem)
+
+
+def _schedule(document: Mapping[str, Any]) -> Iterator[Violation]:
+    given, name = _get(document, "schedule", {}), _get(document, "schedule.name", spec.ScheduleSpec.name)
+    if not isinstance(given, Mapping) or not isinstance(name, str) or name not in spec.SCHEDULE_NAMES:
+        return
+    kind: Any = Plateau if name == "plateau" else SCHEDULES[name]
+    known = {field.name for field in dataclasses.fields(spec.ScheduleSpec)}
+    own = {"name", "warm_up"} | {field.name for field in dataclasses.fields(kind)}
+    for option in sorted(set(given) & (known - own)):
+        yield Violation(f"schedule.{option}", f"is not an option of {name}")
+
+
+def _metric(document: Mapping[str, Any]) -> Iterator[Violation]:
+    """What follows a metric needs it to be there."""
+    stopping = _get(document, "early_stopping", None)
+    metric = _get(document, "early_stopping.metric", spec.EarlyStoppingSpec.metric)
+    followed = {} if not isinstance(stopping, Mapping) else {"early_stopping.metric": metric}
+    if _get(document, "schedule.name", None) == "plateau":
+        followed["schedule.name"] = "validation_loss"
+    loss = _get(document, "network.loss", spec.NetworkSpec.loss)
+    validates = _get(document, "data.validation_fraction", spec.DataSpec.validation_fraction) != 0
+    for path, name in followed.items():
+        if isinstance(name, str) and name.startswith("validation") and not validates:
+            yield Violation(path, "needs validation rows: data.validation_fraction must be > 0")
+        elif name == "validation_accuracy" and isinstance(loss, str) and loss in LOSSES and not LOSSES[loss].classes:
+            yield Violation(path, f"is validation_accuracy, but {loss} predicts numbers, not classes")
 
 
 def _counts(document: Mapping[str, Any]) -> Iterator[Violation]:

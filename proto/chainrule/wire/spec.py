@@ -7,9 +7,11 @@ from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 from pydantic.dataclasses import dataclass
 
-from chainrule.nn import ACTIVATIONS, INITIALIZERS, LOSSES, OPTIMIZERS, Network
+from chainrule.nn import ACTIVATIONS, CLIPPINGS, INITIALIZERS, LOSSES, OPTIMIZERS, SCHEDULES, Network
 
 SCALINGS = ("standardize", "none")
+SCHEDULE_NAMES = (*SCHEDULES, "plateau")
+METRICS = ("validation_loss", "validation_accuracy", "train_loss")
 
 
 def _one_of(*names: str) -> AfterValidator:
@@ -33,7 +35,9 @@ def _printable(text: str) -> str:
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_printable)]
 Count = Annotated[int, Ge(1), Le(2**31 - 1)]
 Positive = Annotated[float, Gt(0)]
+NotNegative = Annotated[float, Ge(0)]
 Fraction = Annotated[float, Ge(0), Lt(1)]
+Share = Annotated[float, Ge(0), Le(1)]
 
 
 @dataclass(frozen=True, config=_strict)
@@ -48,11 +52,12 @@ class DataSpec:
 
 @dataclass(frozen=True, config=_strict)
 class LayerSpec:
-    """Layer L: its number of neurons n^L, its activation, and how its weights begin."""
+    """Layer L: its number of neurons n^L, its activation, how its weights begin, and its rate of dropout."""
 
     units: Count | None = None
     activation: Annotated[str, _one_of(*ACTIVATIONS)] | None = None
     initializer: Annotated[str, _one_of(*INITIALIZERS)] | None = None
+    dropout: Fraction | None = None
 
 
 @dataclass(frozen=True, config=_strict)
@@ -64,6 +69,7 @@ class NetworkSpec:
     label_smoothing: Fraction | None = None
     delta: Positive | None = None
     quantile: Annotated[float, Gt(0), Lt(1)] | None = None
+    input_dropout: Fraction | None = None
 
     @property
     def activations(self) -> tuple[str, ...]:
@@ -76,7 +82,8 @@ class NetworkSpec:
         options = {name: getattr(self, name) for name in ("label_smoothing", "delta", "quantile")}
         given = {name: value for name, value in options.items() if value is not None}
         initializers = tuple(layer.initializer for layer in self.layers)
-        return Network(sizes, self.activations, self.loss, initializers=initializers, **given)
+        dropout = (self.input_dropout or 0.0, *(layer.dropout or 0.0 for layer in self.layers[:-1]))
+        return Network(sizes, self.activations, self.loss, initializers=initializers, dropout=dropout, **given)
 
 
 @dataclass(frozen=True, config=_strict)
@@ -90,12 +97,67 @@ class OptimizerSpec:
     beta2: Fraction | None = None
     epsilon: Positive | None = None
     rho: Fraction | None = None
-    weight_decay: Annotated[float, Ge(0)] | None = None
+    weight_decay: NotNegative | None = None
 
     @property
     def hyperparameters(self) -> dict[str, float]:
         """The hyperparameters that the job gives."""
-        return {k: v for k, v in dataclasses.asdict(self).items() if k != "name" and v is not None}
+        return _given(self, "name")
+
+
+@dataclass(frozen=True, config=_strict)
+class RegularizationSpec:
+    """Strengths λ of L1 and L2, and the largest norm of a neuron's incoming weights."""
+
+    l1: NotNegative = 0.0
+    l2: NotNegative = 0.0
+    max_norm: Positive | None = None
+
+
+@dataclass(frozen=True, config=_strict)
+class ClippingSpec:
+    """Limits of the mean gradient."""
+
+    value: Positive | None = None
+    layer_norm: Positive | None = None
+    global_norm: Positive | None = None
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """The limits that the job gives, in the order in which they are applied."""
+        given = _given(self)
+        return {name: given[name] for name in CLIPPINGS if name in given}
+
+
+@dataclass(frozen=True, config=_strict)
+class ScheduleSpec:
+    """By what the learning rate is multiplied at each step, behind `warm_up` steps in which it rises from 0."""
+
+    name: Annotated[str, _one_of(*SCHEDULE_NAMES)] = "constant"
+    warm_up: Annotated[int, Ge(0), Le(2**31 - 1)] = 0
+    steps: Count | None = None
+    every: Count | None = None
+    gamma: Share | None = None
+    low: Share | None = None
+    peak: Share | None = None
+    start: Share | None = None
+    end: Share | None = None
+    patience: Count | None = None
+    min_delta: NotNegative | None = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the job gives beside the name and the warm-up."""
+        return _given(self, "name", "warm_up")
+
+
+@dataclass(frozen=True, config=_strict)
+class EarlyStoppingSpec:
+    """Stop when a metric has not become better for `patience` epochs; the best weights are kept in any case."""
+
+    metric: Annotated[str, _one_of(*METRICS)] = "validation_loss"
+    patience: Count = 10
+    min_delta: NotNegative = 0.0
 
 
 @dataclass(frozen=True, config=_strict)
@@ -127,6 +189,10 @@ class JobSpec:
     optimizer: OptimizerSpec = Field(default_factory=OptimizerSpec)
     training: TrainingSpec = Field(default_factory=TrainingSpec)
     cluster: ClusterSpec = Field(default_factory=ClusterSpec)
+    regularization: RegularizationSpec = Field(default_factory=RegularizationSpec)
+    clipping: ClippingSpec = Field(default_factory=ClippingSpec)
+    schedule: ScheduleSpec = Field(default_factory=ScheduleSpec)
+    early_stopping: EarlyStoppingSpec | None = None
 
     @property
     def shards(self) -> int:
@@ -142,6 +208,11 @@ class JobSpec:
         """Return the job as plain data without the fields that are None: `parse_spec` gives the job back."""
         document: dict[str, Any] = _without_none(dataclasses.asdict(self))
         return document
+
+
+def _given(fields: Any, *but: str) -> dict[str, Any]:
+    """Return the fields of a dataclass that are not None."""
+    return {k: v for k, v in dataclasses.asdict(fields).items() if k not in but and v is not None}
 
 
 def _without_none(value: Any) -> Any:

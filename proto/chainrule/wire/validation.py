@@ -23,6 +23,10 @@ _SECTIONS: dict[str, type] = {
     "optimizer": spec.OptimizerSpec,
     "training": spec.TrainingSpec,
     "cluster": spec.ClusterSpec,
+    "regularization": spec.RegularizationSpec,
+    "clipping": spec.ClippingSpec,
+    "schedule": spec.ScheduleSpec,
+    "early_stopping": spec.EarlyStoppingSpec,
 }
 _PROBLEMS = {
     "missing": "is missing",

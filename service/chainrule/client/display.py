@@ -8,7 +8,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from chainrule.wire.job import Job, JobEvent
+from chainrule.wire.job import Job, JobEvent, JobState
 
 Show = Callable[[JobEvent], None]
 _PIPE_WIDTH = 4096  # where nobody looks at columns, nothing is cut
@@ -74,7 +74,8 @@ def summary(job: Job) -> str:
     words = f"{job.name} {job.state} at step {job.version:,} of {job.steps:,}"
     if job.started and job.finished:
         words += f" after {(job.finished - job.started).total_seconds():.1f} s"
-    return f"{words}: {job.reason or measures_text(job)}".rstrip(": ")
+    told = [job.reason, "" if job.reason and job.state is not JobState.SUCCEEDED else measures_text(job)]
+    return f"{words}: {'; '.join(filter(None, told))}".rstrip(": ")
 
 
 def _display(console: Console) -> AbstractContextManager[Show]:

@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
 from chainrule.data.files import sync
 from chainrule.data.model import Model
 from chainrule.nn import Array
+from chainrule.parameter_server.watch import Memory
 from chainrule.wire.errors import InvalidData
 
+METADATA = "chainrule.optimizer.v1"
 MODEL, OPTIMIZER, MANIFEST = "model.safetensors", "optimizer.safetensors", "manifest.json"
 
 
@@ -35,14 +37,16 @@ class Checkpoint:
     optimizer_sha256: str
 
 
-def write_checkpoint(folder: Path, generation: int, model: Model, slots: dict[str, Array]) -> Checkpoint:
+def write_checkpoint(
+    folder: Path, generation: int, model: Model, slots: dict[str, Array], memory: Memory
+) -> Checkpoint:
     """Write a checkpoint into a new sub-folder of `folder`. Raises OSError, and then leaves nothing behind."""
     place = folder / f"{model.version:012d}-{generation}"
     draft = folder / f".{place.name}.draft"
     shutil.rmtree(draft, ignore_errors=True)
     try:
         draft.mkdir(parents=True)
-        checkpoint = _write_files(draft, place, generation, model, slots)
+        checkpoint = _write_files(draft, place, generation, model, slots, memory)
         shutil.rmtree(place, ignore_errors=True)
         draft.rename(place)
         sync(folder)
@@ -52,10 +56,13 @@ def write_checkpoint(folder: Path, generation: int, model: Model, slots: dict[st
     return checkpoint
 
 
-def _write_files(draft: Path, place: Path, generation: int, model: Model, slots: dict[str, Array]) -> Checkpoint:
+def _write_files(
+    draft: Path, place: Path, generation: int, model: Model, slots: dict[str, Array], memory: Memory
+) -> Checkpoint:
     try:
         model.save(draft / MODEL)
-        save_file({name: np.ascontiguousarray(slot) for name, slot in slots.items()}, draft / OPTIMIZER)
+        contiguous = {name: np.ascontiguousarray(slot) for name, slot in slots.items()}
+        save_file(contiguous, draft / OPTIMIZER, {METADATA: json.dumps(memory.document())})
     except SafetensorError as error:  # its way to say that the disk is full
         raise OSError(str(error)) from error
     checkpoint = Checkpoint(
@@ -73,14 +80,16 @@ def _write_files(draft: Path, place: Path, generation: int, model: Model, slots:
     return checkpoint
 
 
-def read_checkpoint(checkpoint: Checkpoint) -> tuple[Model, dict[str, Array]]:
-    """Return the model and the optimizer's slots. Raises InvalidData where a byte differs or a file is missing."""
+def read_checkpoint(checkpoint: Checkpoint) -> tuple[Model, dict[str, Array], Memory]:
+    """Return what was written. Raises InvalidData where a byte differs or a file is missing."""
     place = Path(checkpoint.path)
     expected = {MODEL: checkpoint.model_sha256, OPTIMIZER: checkpoint.optimizer_sha256}
     for name, sha256 in expected.items():
         if not _intact(place / name, sha256):
             raise InvalidData(f"the checkpoint {place} is damaged: {name} is not what was written")
-    return Model.load(place / MODEL), load_file(place / OPTIMIZER)
+    with safe_open(place / OPTIMIZER, "numpy") as file:
+        memory = Memory.from_document(json.loads(file.metadata()[METADATA]))
+    return Model.load(place / MODEL), load_file(place / OPTIMIZER), memory
 
 
 def _intact(path: Path, sha256: str) -> bool:

@@ -11,6 +11,7 @@ from chainrule.data.work import Work
 from chainrule.nn import Array
 from chainrule.parameter_server.plan import Outcome, Step
 from chainrule.parameter_server.state import TrainingState
+from chainrule.parameter_server.watch import Memory
 from chainrule.wire.errors import Fenced, TrainingFailed
 from chainrule.wire.partials import Partial
 
@@ -34,6 +35,16 @@ class Result:
     version: int
     node: Node
     outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All that a checkpoint keeps of a version."""
+
+    version: int
+    weights: Array
+    slots: dict[str, Array]
+    memory: Memory
 
 
 @dataclass
@@ -117,7 +128,7 @@ class Coordinator:
             self._notify()
 
     def _record(self, step: Step) -> None:
-        if self._state.version > step.version:
+        if self._state.version > step.version or self._state.complete:
             self._weights = self._state.parameters.flat.copy()
         now = self._clock()
         self._unreported.steps.append((step, now - self._step_began))
@@ -152,10 +163,17 @@ class Coordinator:
         with self._changed:
             return self._state.version, self._weights
 
-    def snapshot(self) -> tuple[int, Array, dict[str, Array]]:
-        """Return a cut: the version, its flat buffer, and copies of the optimizer's slots."""
+    def snapshot(self) -> Snapshot:
+        """Return a cut that nobody changes."""
         with self._changed:
-            return self._state.version, self._weights, {k: slot.copy() for k, slot in self._state.slots.items()}
+            state = self._state
+            return Snapshot(state.version, self._weights, {k: s.copy() for k, s in state.slots.items()}, state.memory)
+
+    @property
+    def conclusion(self) -> str:
+        """A sentence on how training has ended, where a metric decided."""
+        with self._changed:
+            return self._state.watch.describe(self._state.memory, self._state.version, self._state.plan.steps)
 
     def warn(self, message: str) -> None:
         """Add a warning to the next report."""

@@ -30,9 +30,13 @@ class Plan:
         """Whether a gradient is wanted at this version."""
         return version < self.steps
 
+    def begins_epoch(self, version: int) -> bool:
+        """Whether an epoch has ended with θ_version."""
+        return version > 0 and version % self.steps_per_epoch == 0
+
     def evaluates(self, version: int) -> bool:
         """Whether validation sums are wanted at this version: behind each epoch."""
-        return self.validates and version > 0 and version % self.steps_per_epoch == 0
+        return self.validates and self.begins_epoch(version)
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ class ParameterServer:
         self._coordinator = Coordinator(state)
         for warning in warnings:
             self._coordinator.warn(warning)
-        self._saved_version = state.version if state.version else -1
+        self._saved = (state.version if state.version else -1, state.memory.ended)
         self._ended, self._saving = threading.Event(), threading.Lock()
 
     def serve(self, host: str) -> None:
@@ -56,7 +56,7 @@ class ParameterServer:
         finally:
             self._ended.set()
             server.stop(grace=2).wait()
-        self._control.send("ended", complete=self._coordinator.complete)
+        self._control.send("ended", complete=self._coordinator.complete, reason=self._coordinator.conclusion)
 
     def _save_at_the_end(self) -> None:
         try:
@@ -112,15 +112,15 @@ class ParameterServer:
         return report.ended
 
     def save(self) -> None:
-        """Write a checkpoint of the present version, unless there is one. Raises OSError."""
+        """Write a checkpoint of the present state, unless there is one. Raises OSError."""
         with self._saving:
-            version, weights, slots = self._coordinator.snapshot()
-            if version == self._saved_version:
+            cut = self._coordinator.snapshot()
+            if (cut.version, cut.memory.ended) == self._saved:
                 return
-            parameters = Parameters.view(weights, self._summary.network(self._spec).sizes)
-            model = Model(self._spec, self._summary, parameters, version)
-            checkpoint = write_checkpoint(self._folder, self._coordinator.generation, model, slots)
-            self._saved_version = version
+            parameters = Parameters.view(cut.weights, self._summary.network(self._spec).sizes)
+            model = Model(self._spec, self._summary, parameters, cut.version)
+            checkpoint = write_checkpoint(self._folder, self._coordinator.generation, model, cut.slots, cut.memory)
+            self._saved = (cut.version, cut.memory.ended)
             self._control.send("checkpoint", **asdict(checkpoint))
 
     def _save_from_time_to_time(self) -> None:

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import psutil
 
 from chainrule.data.dataset import DatasetSummary
-from chainrule.nn import OPTIMIZERS, Array, Network, aligned_empty, initialize, parameter_count
+from chainrule.nn import Array, Network, aligned_empty, initialize, parameter_count
 from chainrule.parameter_server.checkpoints import Checkpoint, read_checkpoint
 from chainrule.parameter_server.plan import Plan
-from chainrule.parameter_server.state import TrainingState
+from chainrule.parameter_server.recipe import make_update, make_watch
+from chainrule.parameter_server.state import BEST, TrainingState
 from chainrule.wire.errors import InvalidData, TooMuch
 from chainrule.wire.spec import JobSpec
 
@@ -18,22 +19,23 @@ def restore(
 ) -> tuple[TrainingState, list[str]]:
     """Return the state and a warning for each damaged checkpoint. The latest comes first. Raises TooMuch."""
     network = summary.network(spec)
-    optimizer = OPTIMIZERS[spec.optimizer.name](**spec.optimizer.hyperparameters)
-    check_memory(network, len(optimizer.slots))
     plan = Plan(summary.steps(spec), summary.steps_per_epoch(spec), spec.shards, summary.validation_rows > 0)
+    update, watch = make_update(spec, plan.steps, plan.steps_per_epoch), make_watch(spec)
+    names = (*update.optimizer.slots, *([BEST] if watch.stopping else []))
+    check_memory(network, len(names))
     warnings = []
     for checkpoint in checkpoints:
         try:
-            model, slots = read_checkpoint(checkpoint)
+            model, slots, memory = read_checkpoint(checkpoint)
         except InvalidData as error:
             warnings.append(f"{error}; the one before it is used")
             continue
-        state = TrainingState(plan, generation, model.parameters, optimizer, slots)
+        state = TrainingState(plan, generation, model.parameters, update, slots, watch, memory)
         state.start_at(model.version)
         return state, warnings
     parameters = initialize(network, spec.training.seed)
-    slots = {name: _zeros(parameters.flat.size) for name in optimizer.slots}
-    return TrainingState(plan, generation, parameters, optimizer, slots), warnings
+    slots = {name: _zeros(parameters.flat.size) for name in names}
+    return TrainingState(plan, generation, parameters, update, slots, watch), warnings
 
 
 def _zeros(size: int) -> Array:

@@ -5,29 +5,44 @@ the same bits whoever pushed what. The root's sum is averaged and applied at onc
 whatever is still under way for t is stale.
 """
 
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 import numpy as np
 import xxhash
 
 from chainrule.data.shard_tree import Node, parent
 from chainrule.data.work import Work
-from chainrule.nn import Array, Optimizer, Parameters
+from chainrule.nn import Array, Parameters, Update
 from chainrule.parameter_server.assignment import Assignment
 from chainrule.parameter_server.members import Members
 from chainrule.parameter_server.plan import Outcome, Plan, Step
+from chainrule.parameter_server.watch import Memory, Watch
 from chainrule.wire.errors import ShapeMismatch
-from chainrule.wire.partials import Partial
+from chainrule.wire.partials import Partial, Sums
+
+BEST = "best"
+"""The slot of the best weights so far, of a job that stops early."""
 
 
 class TrainingState:
-    """θ_t with the optimizer's slots, the workers, and the partials of version t that have come."""
+    """θ_t with the optimizer's slots, the workers, and the partials of version t that have come.
+
+    A job that stops early has one slot more: the best weights so far.
+    """
 
     def __init__(
-        self, plan: Plan, generation: int, parameters: Parameters, optimizer: Optimizer, slots: dict[str, Array]
+        self,
+        plan: Plan,
+        generation: int,
+        parameters: Parameters,
+        update: Update,
+        slots: dict[str, Array],
+        watch: Watch | None = None,
+        memory: Memory | None = None,
     ) -> None:
         self.plan, self.generation, self.version = plan, generation, 0
-        self.parameters, self.optimizer, self.slots = parameters, optimizer, slots
+        self.parameters, self.update, self.slots = parameters, update, slots
+        self.watch, self.memory = watch or Watch(), memory or Memory()
         self.members = Members()
         self._assignment = Assignment(plan.shards)
         self._sums: dict[Node, Partial] = {}
@@ -37,7 +52,7 @@ class TrainingState:
     def start_at(self, version: int) -> None:
         """Begin a version: deal the shards, forget the partials."""
         self.version = version
-        self.complete = not (self.plan.trains(version) or self.plan.evaluates(version))
+        self.complete = self.memory.ended or not (self.plan.trains(version) or self.plan.evaluates(version))
         self._sums.clear()
         self._digests.clear()
         self._assignment.deal(self.members)
@@ -110,19 +125,43 @@ class TrainingState:
         return partial
 
     def _complete_version(self, total: Partial) -> Step | None:
-        """Average and apply; None where the last step has made the weights infinite, which no later one would tell."""
+        """Take this version's step; None where the last one makes the weights infinite: no later one tells."""
         train, evaluate = self.plan.trains(self.version), self.plan.evaluates(self.version)
-        if train:
-            np.divide(total.gradient, np.float32(total.training.weight), out=total.gradient)
-            self.optimizer.update(self.parameters.flat, total.gradient, self.slots, self.version)
-        if self.version + 1 >= self.plan.steps and not _finite_array(self.parameters.flat):
-            return None
         step = Step(self.version, total.training if train else None, total.validation if evaluate else None)
-        if train:
+        if self.plan.begins_epoch(self.version):
+            self._close_epoch(step.validation)
+        if train and not self.memory.ended:
+            self._train(total)
+            if self.version + 1 >= self.plan.steps and not _finite_array(self.parameters.flat):
+                return None
             self.start_at(self.version + 1)
+            if self.complete:
+                self._close_epoch(None)
         else:
-            self.complete = True
+            step, self.complete = replace(step, training=None), True
+        if self.complete:
+            self._finish()
         return step
+
+    def _close_epoch(self, validation: Sums | None) -> None:
+        """Let the epoch's metrics be followed; the weights of the best one are kept."""
+        best = self.memory.stopping.best
+        self.memory = self.watch.after_epoch(self.memory, self.version, validation)
+        if self.watch.stopping and self.memory.stopping.best != best:
+            np.copyto(self.slots[BEST], self.parameters.flat)
+
+    def _train(self, total: Partial) -> None:
+        """Average and apply."""
+        self.memory = replace(self.memory, epoch=self.memory.epoch + total.training)
+        gradient = Parameters.view(total.gradient, self.parameters.sizes)
+        np.divide(gradient.flat, np.float32(total.training.weight), out=gradient.flat)
+        self.update.apply(self.parameters, gradient, self.slots, self.version, self.watch.factor(self.memory))
+
+    def _finish(self) -> None:
+        """Take the best weights for the final ones; whoever starts from here finds that training has ended."""
+        if self.watch.stopping and self.memory.stopping.best is not None:
+            np.copyto(self.parameters.flat, self.slots[BEST])
+        self.memory = replace(self.memory, ended=True)
 
 
 def _digest(partial: Partial) -> bytes:

@@ -105,8 +105,8 @@ class Run:
             case {"event": "checkpoint", **checkpoint}:
                 for path in await self._board.add_checkpoint(self.job_id, checkpoint, KEPT_CHECKPOINTS):
                     await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
-            case {"event": "ended", "complete": complete}:
-                await self._board.move(self.job_id, Move.SUCCEED if complete else Move.INTERRUPT)
+            case {"event": "ended", "complete": complete, "reason": reason}:
+                await self._board.move(self.job_id, Move.SUCCEED if complete else Move.INTERRUPT, reason)
                 return True
             case {"event": "failed", "reason": reason}:
                 raise TrainingFailed(reason)

@@ -17,12 +17,15 @@ from chainrule.nn.losses import LOSSES, Loss, one_hot
 from chainrule.nn.network import Network, predict
 from chainrule.nn.optimizers import OPTIMIZERS, SGD, Momentum
 from chainrule.nn.parameters import Parameters, parameter_count
+from chainrule.nn.patience import Patience, Plateau, Waiting
 from chainrule.nn.randomness import Purpose, generator
 from chainrule.nn.regularizers import add_l1_gradient, add_l2_gradient, l1, l2, limit_norms
 from chainrule.nn.schedules import SCHEDULES, Schedule, WarmUp
+from chainrule.nn.update import CLIPPINGS, Update
 
 __all__ = [
     "ACTIVATIONS",
+    "CLIPPINGS",
     "INITIALIZERS",
     "LOSSES",
     "OPTIMIZERS",
@@ -39,8 +42,12 @@ __all__ = [
     "Network",
     "Optimizer",
     "Parameters",
+    "Patience",
+    "Plateau",
     "Purpose",
     "Schedule",
+    "Update",
+    "Waiting",
     "WarmUp",
     "add_l1_gradient",
     "add_l2_gradient",

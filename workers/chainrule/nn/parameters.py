@@ -43,6 +43,11 @@ class Parameters:
         """Return uninitialised parameters in a new 64-byte aligned buffer."""
         return cls.view(aligned_empty(parameter_count(sizes), dtype), sizes)
 
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """n^0..n^N."""
+        return self.W[1].shape[1], *(len(W) for W in self.W.values())
+
     def named(self) -> Iterator[tuple[str, Array]]:
         """Yield ("W1", W^1), ("B1", B^1), ("W2", W^2), ... in the order of the flat buffer."""
         for L in self.W:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from chainrule.data.shard_tree import Node, fold
 from chainrule.data.shards import RowOrder, Shard
-from chainrule.nn import LOSSES, Array, Backpropagation, Network, Parameters
+from chainrule.nn import LOSSES, Array, Backpropagation, Network, Parameters, aligned_empty, draw_for, one_hot
 from chainrule.wire.partials import Partial, Sums
 from chainrule.wire.spec import JobSpec
 
@@ -25,6 +25,7 @@ class PartialComputer:
     def __init__(self, spec: JobSpec, network: Network, steps_per_epoch: int, shards: Mapping[int, Shard]) -> None:
         self._spec, self._network, self._steps_per_epoch, self._shards = spec, network, steps_per_epoch, shards
         self._step = Backpropagation(network, spec.rows_per_shard)
+        self._X = aligned_empty((spec.rows_per_shard, network.sizes[0]))
         self._orders: dict[int, RowOrder] = {}
         self._free: list[Parameters] = []
 
@@ -48,8 +49,9 @@ class PartialComputer:
         if not len(rows):
             gradient.flat.fill(0)
             return gradient, Sums()
-        data = self._shards[shard]
-        loss = self._step.loss_and_gradient(parameters, data.X[rows], self._targets(data.Y[rows]), gradient)
+        data, draw = self._shards[shard], draw_for(self._spec.training.seed, version, shard)
+        X = np.take(data.X, rows, axis=0, out=self._X[: len(rows)], mode="clip")  # "raise" would copy twice
+        loss = self._step.loss_and_gradient(parameters, X, self._targets(data.Y[rows]), gradient, draw)
         return gradient, Sums(loss, len(rows))
 
     def _order(self, shard: int) -> RowOrder:
@@ -75,6 +77,4 @@ class PartialComputer:
         """Return Y as the loss wants it: one-hot rows for classes, numbers as they are."""
         if not LOSSES[self._network.loss].classes:
             return Y
-        one_hot = np.zeros((len(Y), self._network.sizes[-1]), dtype=np.float32)
-        one_hot[np.arange(len(Y)), Y] = 1
-        return one_hot
+        return one_hot(Y, np.empty((len(Y), self._network.sizes[-1]), dtype=np.float32, order="F"))

@@ -1,0 +1,51 @@
+"""What a step does with the mean gradient: regularisers, clipping, the optimizer at its scheduled rate, max-norm."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+from chainrule.nn.arrays import Array
+from chainrule.nn.clipping import clip_by_global_norm, clip_by_layer_norm, clip_by_value
+from chainrule.nn.in_blocks import Optimizer
+from chainrule.nn.parameters import Parameters
+from chainrule.nn.regularizers import add_l1_gradient, add_l2_gradient, limit_norms
+from chainrule.nn.schedules import Constant, Schedule
+
+CLIPPINGS: dict[str, Callable[[Parameters, float], None]] = {
+    "value": clip_by_value,
+    "layer_norm": clip_by_layer_norm,
+    "global_norm": clip_by_global_norm,
+}
+"""Every way to clip by the name that a job file uses, in the order in which they are applied."""
+
+Limits: TypeAlias = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Update:
+    """θ_t and the mean gradient at it -> θ_{t+1}. `l1` and `l2` are strengths λ, `clipping` limits by their names."""
+
+    optimizer: Optimizer
+    schedule: Schedule = field(default_factory=Constant)
+    l1: float = 0.0
+    l2: float = 0.0
+    max_norm: float | None = None
+    clipping: Limits = field(default_factory=dict)
+
+    def apply(self, theta: Parameters, gradient: Parameters, slots: dict[str, Array], t: int, factor: float) -> None:
+        """Overwrite θ, the optimizer's slots and the gradient; η is multiplied by the schedule and by `factor`."""
+        if self.l1:
+            add_l1_gradient(theta, gradient, self.l1)
+        if self.l2:
+            add_l2_gradient(theta, gradient, self.l2)
+        for name, limit in self.clipping.items():
+            CLIPPINGS[name](gradient, limit)
+        self._at(t, factor).update(theta.flat, gradient.flat, slots, t)
+        if self.max_norm is not None:
+            limit_norms(theta, self.max_norm)
+
+    def _at(self, t: int, factor: float) -> Optimizer:
+        """Return the optimizer with its learning rate η_t."""
+        scaled = self.schedule.factor(t) * factor
+        optimizer: Any = self.optimizer  # a frozen dataclass, which no Protocol can say
+        return self.optimizer if scaled == 1 else replace(optimizer, learning_rate=optimizer.learning_rate * scaled)
