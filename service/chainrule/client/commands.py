@@ -18,6 +18,7 @@ from chainrule.wire.job import Job, JobState
 
 __all__ = ["group", "invoke"]
 
+_job_file = click.argument("job_file", metavar="JOB.toml", type=click.Path(path_type=Path))
 _job = click.argument("job", metavar="JOB")
 _rows = click.argument("rows", metavar="ROWS.csv", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 _output = click.Path(dir_okay=False, path_type=Path)
@@ -42,7 +43,7 @@ def group(context: click.Context) -> None:
 
 
 @group.command()
-@click.argument("job_file", metavar="JOB.toml", type=click.Path(path_type=Path))
+@_job_file
 @click.option("--watch", "watching", is_flag=True, help="Watch the job until it ends.")
 @click.option("--request-id", metavar="ID", help="The same ID again gives the same job.")
 @options.as_json
@@ -59,6 +60,31 @@ def submit(job_file: Path, watching: bool, request_id: str | None, as_json: bool
         tell(as_json, {"id": job}, job)
         if watching:
             _watch(client, job, 0, as_json)
+
+
+@group.command()
+@_job_file
+@click.option("--rows", type=click.IntRange(1), default=16, show_default=True, help="Rows of the data to compute with.")
+@click.option("--entries", type=click.IntRange(1), default=100, show_default=True, help="Numbers to check in a layer.")
+@options.as_json
+def check(job_file: Path, rows: int, entries: int, as_json: bool) -> None:
+    """Prove that a job's gradient is the derivative of its loss, layer by layer.
+
+    It needs no service: the job's own network and rows of its data are used here. The exit code is 1 if it is not.
+
+    \b
+    chainrule check digits.toml
+    chainrule check digits.toml --entries 1000 --json | jq .relative_error
+    """
+    from chainrule.client import gradient_check  # the other commands start faster without it
+
+    result = gradient_check.run(job_file, rows, entries, open_console(stderr=True))
+    if as_json:
+        print_json(result.document())
+    else:
+        open_console().print(result.table())
+        click.echo(result.summary())
+    raise click.exceptions.Exit(DONE if result.right else FAILED)
 
 
 @group.command("list")

@@ -8,7 +8,7 @@ from chainrule.nn.activations import ACTIVATIONS, Activation, softmax_jacobian
 from chainrule.nn.adaptive import Adam
 from chainrule.nn.arrays import Array, aligned_empty
 from chainrule.nn.backpropagation import Backpropagation
-from chainrule.nn.check import LayerCheck, check_gradients
+from chainrule.nn.check import LayerCheck, check_gradients, check_layers
 from chainrule.nn.clipping import clip_by_global_norm, clip_by_layer_norm, clip_by_value
 from chainrule.nn.dropout import Draw, draw_for
 from chainrule.nn.in_blocks import Optimizer
@@ -53,6 +53,7 @@ __all__ = [
     "add_l2_gradient",
     "aligned_empty",
     "check_gradients",
+    "check_layers",
     "clip_by_global_norm",
     "clip_by_layer_norm",
     "clip_by_value",
