@@ -143,7 +143,7 @@ def job_file(tmp_path, digits_csv):
             "cluster": {"min_workers": 1, "max_workers": 2},
         }
         for section, fields in sections.items():
-            document[section] = document[section] | fields
+            document[section] = document.get(section, {}) | fields
         path = tmp_path / f"{name}.json"
         path.write_text(json.dumps(document))
         return path

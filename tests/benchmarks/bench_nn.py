@@ -11,8 +11,9 @@ os.environ.update(dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL
 import argparse
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from measure import interleaved, machine
@@ -70,7 +71,7 @@ def products(sizes: tuple[int, ...], rows: int, seconds: float) -> Callable[[], 
     return run
 
 
-def bench_step(net: str, rows: int, seconds: float) -> dict[str, object]:
+def bench_step(net: str, rows: int, seconds: float) -> dict[str, Any]:
     """Measure a step, its limit, and the peers."""
     sizes = NETS[net]
     network = Network(sizes, ("relu",) * (len(sizes) - 2) + ("softmax",), "cross_entropy")
@@ -114,9 +115,20 @@ def bench_optimizers(seconds: float) -> tuple[float, dict[str, float]]:
     return copy, {name: rate / copy for name, rate in rates.items()}
 
 
-def number(value: object) -> str:
-    """Write a rate; a dash where it was not measured."""
-    return f"{value:,.0f}" if isinstance(value, float) else "–"
+HEADER = ("net", "rows", "samples/s", "limit", "ratio", "bar", "PyTorch", "scikit-learn")
+
+
+def cells(result: dict[str, Any]) -> list[str]:
+    """Return a result as the table's cells; a dash for a peer that is not installed."""
+    bar = f"{BARS[result['net']]:.2f}" if result["rows"] in BAR_ROWS else ""
+    peers = ["–" if result[name] is None else f"{result[name]:,.0f}" for name in ("torch", "sklearn")]
+    rates = [f"{result[name]:,.0f}" for name in ("samples_per_second", "limit")]
+    return [result["net"], str(result["rows"]), *rates, f"{result['ratio']:.3f}", bar, *peers]
+
+
+def table_row(cells: Iterable[str]) -> str:
+    """Return a line of a Markdown table."""
+    return f"| {' | '.join(cells)} |"
 
 
 def main() -> None:
@@ -126,19 +138,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0, help="for each net and number of rows")
     arguments = parser.parse_args()
     print(f"{machine()}, one thread\n")
-    print(
-        "| net | rows | samples/s | limit | ratio | bar | PyTorch | scikit-learn |\n|---|---|---|---|---|---|---|---|"
-    )
     results = []
+    for line in (HEADER, ["---"] * len(HEADER)):
+        print(table_row(line))
     for net, rows in itertools.product(arguments.nets, ROWS):
-        result = bench_step(net, rows, arguments.seconds)
-        results.append(result)
-        bar = f"{BARS[net]:.2f}" if rows in BAR_ROWS else ""
-        rates = [number(result[name]) for name in ("samples_per_second", "limit", "torch", "sklearn")]
-        print(
-            f"| {net} | {rows} | {rates[0]} | {rates[1]} | {result['ratio']:.3f} | {bar} | {rates[2]} | {rates[3]} |",
-            flush=True,
-        )
+        results.append(bench_step(net, rows, arguments.seconds))
+        print(table_row(cells(results[-1])), flush=True)
     copy, shares = bench_optimizers(2 * arguments.seconds)
     print(f"\nOptimizers, as a share of the copy's {copy / 1e9:.1f} GB/s (bar {OPTIMIZER_BAR}):")
     print(", ".join(f"{name} {share:.2f}" for name, share in shares.items()))

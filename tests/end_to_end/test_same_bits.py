@@ -77,3 +77,27 @@ def test_other_losses_and_optimizers_train_too(service, job_file):
         assert done["metrics"]["validation"]["accuracy"] >= 0.95
         hashes.add(done["weights_sha256"])
     assert len(hashes) == 1
+
+
+def test_a_job_that_drops_out_reduces_and_stops_early_has_the_same_bits(service, job_file):
+    network = {"layers": [{"units": 64, "dropout": 0.3}, {}], "input_dropout": 0.1}
+    ends = set()
+    for workers in (1, 3):
+        job = job_file(
+            f"early-{workers}",
+            network=network,
+            optimizer={"name": "adam", "learning_rate": 0.01},
+            regularization={"l2": 1e-4, "max_norm": 4.0},
+            clipping={"global_norm": 5.0},
+            schedule={"name": "plateau", "patience": 2, "warm_up": 10},
+            early_stopping={"metric": "validation_accuracy", "patience": 4},
+            training={"epochs": 200},
+            cluster={"min_workers": workers, "max_workers": workers},
+        )
+        done = service.finish(service.submit(job))
+        assert done["state"] == "SUCCEEDED"
+        assert done["version"] < done["steps"]
+        assert "stopped early" in done["reason"]
+        assert done["metrics"]["validation"]["accuracy"] >= 0.95
+        ends.add((done["weights_sha256"], done["reason"]))
+    assert len(ends) == 1

@@ -58,7 +58,7 @@ def data(tmp_path_factory):
     rows = "".join(f"{x[0]},{x[1]},{x[2]},{label}\n" for x, label in zip(X, labels, strict=True))
     path.write_text("a,b,c,label\n" + rows)
 
-    def load(optimizer="adam", max_workers=3, units=5, **training):
+    def load(optimizer="adam", max_workers=3, units=5, sections=None, **training):
         document = {
             "data": {"train": str(path), "label": "label"},
             "network": {"layers": [{"units": units, "activation": "tanh"}, {}]},
@@ -66,7 +66,7 @@ def data(tmp_path_factory):
             "training": {"epochs": 4, "batch_size": 16, "shards": 4} | training,
             "cluster": {"max_workers": max_workers},
         }
-        spec = parse_spec(document)
+        spec = parse_spec(document | (sections or {}))
         summary, shards = load_dataset(spec)
         return SimpleNamespace(spec=spec, summary=summary, shards=dict(enumerate(shards)))
 

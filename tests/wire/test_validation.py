@@ -32,11 +32,11 @@ def test_what_is_left_out_has_the_defaults_that_are_documented():
     assert spec.name == "job"
     assert (spec.data.validation_fraction, spec.data.scaling) == (0.2, "standardize")
     assert (spec.network.loss, spec.network.activations) == ("cross_entropy", ("relu", "softmax"))
-    assert (spec.optimizer.name, spec.optimizer.hyperparameters) == ("sgd", {})
-    assert (spec.training.epochs, spec.training.batch_size, spec.training.seed) == (20, 128, 0)
+    assert (spec.optimizer.name, spec.optimizer.hyperparameters) == ("adam", {})
+    assert (spec.training.epochs, spec.training.batch_size, spec.training.seed) == (30, 64, 0)
     assert spec.training.checkpoint_seconds == 30
     assert (spec.cluster.min_workers, spec.cluster.max_workers) == (1, 1)
-    assert (spec.shards, spec.rows_per_shard) == (1, 128)
+    assert (spec.shards, spec.rows_per_shard) == (1, 64)
 
 
 def test_there_are_as_many_shards_as_workers_unless_the_job_says_otherwise():
@@ -96,7 +96,7 @@ def test_the_sentence_names_path_and_problem():
         ({"optimizer": {"learning_rate": True}}, "optimizer.learning_rate", "must be a number"),
         ({"optimizer": {"learning_rate": 0}}, "optimizer.learning_rate", "must be > 0"),
         ({"optimizer": {"name": "lbfgs"}}, "optimizer.name", f"must be one of {', '.join(OPTIMIZERS)}"),
-        ({"optimizer": {"momentum": 0.5}}, "optimizer.momentum", "is not a hyperparameter of sgd"),
+        ({"optimizer": {"momentum": 0.5}}, "optimizer.momentum", "is not a hyperparameter of adam"),
         ({"optimizer": {"name": "adam", "momentum": 0.5}}, "optimizer.momentum", "is not a hyperparameter of adam"),
         ({"optimizer": {"name": "momentum", "beta1": 0.5}}, "optimizer.beta1", "is not a hyperparameter of momentum"),
         ({"optimizer": {"learning_rat": 1}}, "optimizer.learning_rat", "did you mean learning_rate?"),
@@ -113,12 +113,67 @@ def test_the_sentence_names_path_and_problem():
         ({"name": "x" * 201}, "name", "must have at most 200 characters"),
         ({"data": {"label": ["a"]}}, "data.label", "must be a text in quotes"),
         ({"data": {"scaling": "log"}}, "data.scaling", "must be one of standardize, none"),
+        ({"network": {"layers": [{"units": 3, "dropout": 1.0}, {}]}}, "network.layers[0].dropout", "must be < 1"),
+        ({"network": {"layers": [{"dropout": 0.5}]}}, "network.layers[0].dropout", "is for hidden layers"),
+        ({"network": {"layers": [{}], "input_dropout": -0.1}}, "network.input_dropout", "must be >= 0"),
+        ({"regularization": {"l3": 1}}, "regularization.l3", "is not a field of a job"),
+        ({"regularization": {"max_norm": 0}}, "regularization.max_norm", "must be > 0"),
+        ({"regularization": {"l1": -1}}, "regularization.l1", "must be >= 0"),
+        ({"clipping": {"norm": 1}}, "clipping.norm", "is not a field of a job"),
+        ({"clipping": {"value": 0}}, "clipping.value", "must be > 0"),
+        ({"schedule": {"name": "linear"}}, "schedule.name", "must be one of constant, step, exponential, cosine"),
+        ({"schedule": {"name": "cosine", "gamma": 0.5}}, "schedule.gamma", "is not an option of cosine"),
+        ({"schedule": {"gamma": 0.5}}, "schedule.gamma", "is not an option of constant"),
+        ({"schedule": {"name": "plateau", "steps": 5}}, "schedule.steps", "is not an option of plateau"),
+        ({"schedule": {"name": "step", "every": 0}}, "schedule.every", "must be >= 1"),
+        ({"schedule": {"name": "step", "gamma": 1.5}}, "schedule.gamma", "must be <= 1"),
+        ({"early_stopping": {"metric": "f1"}}, "early_stopping.metric", "must be one of validation_loss"),
+        ({"early_stopping": {"patience": 0}}, "early_stopping.patience", "must be >= 1"),
+        ({"early_stopping": {"patence": 1}}, "early_stopping.patence", "did you mean patience?"),
+        ({"early_stopping": 3}, "early_stopping", "must be a table of fields"),
     ],
 )
 def test_a_wrong_field_is_refused_by_itself(sections, path, problem):
     found = violations(document(**sections))
     assert list(found) == [path]
     assert problem in found[path]
+
+
+@pytest.mark.parametrize(
+    ("loss", "activation", "suits"),
+    [
+        ("cross_entropy", "softmax", True),
+        ("cross_entropy", "relu", True),
+        ("cross_entropy", "tanh", False),
+        ("cross_entropy", "identity", False),
+        ("binary_cross_entropy", "sigmoid", True),
+        ("binary_cross_entropy", "softplus", False),
+        ("poisson", "softplus", True),
+        ("poisson", "identity", False),
+        ("mse", "tanh", True),
+    ],
+)
+def test_a_last_activation_must_suit_the_loss(loss, activation, suits):
+    broken = document(network={"layers": [{"units": 3}, {"activation": activation}], "loss": loss})
+    if suits:
+        parse_spec(broken)
+    else:
+        problem = violations(broken)["network.layers[1].activation"]
+        assert problem.startswith(f"is {activation}, whose outputs lie in [")
+        assert loss in problem
+
+
+@pytest.mark.parametrize("followed", [{"early_stopping": {}}, {"schedule": {"name": "plateau"}}])
+def test_what_follows_a_validation_metric_needs_validation_rows(followed):
+    path = "early_stopping.metric" if "early_stopping" in followed else "schedule.name"
+    without = {"train": "a.csv", "label": "y", "validation_fraction": 0}
+    assert violations(document(data=without, **followed))[path].startswith("needs validation rows")
+
+
+def test_an_accuracy_needs_classes():
+    stopping = {"metric": "validation_accuracy"}
+    broken = document(network={"layers": [{}], "loss": "mse"}, early_stopping=stopping)
+    assert "predicts numbers" in violations(broken)["early_stopping.metric"]
 
 
 @pytest.mark.parametrize(("batch", "shards", "nearest"), [(128, 3, 129), (100, 3, 99), (1, 4, 4), (7, 4, 8)])

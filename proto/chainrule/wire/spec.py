@@ -90,7 +90,7 @@ class NetworkSpec:
 class OptimizerSpec:
     """The optimizer and its hyperparameters; what is None takes the default of chainrule.nn.optimizers."""
 
-    name: Annotated[str, _one_of(*OPTIMIZERS)] = "sgd"
+    name: Annotated[str, _one_of(*OPTIMIZERS)] = "adam"
     learning_rate: Positive | None = None
     momentum: Fraction | None = None
     beta1: Fraction | None = None
@@ -164,8 +164,8 @@ class EarlyStoppingSpec:
 class TrainingSpec:
     """How long and in which portions. `batch_size` is over all shards; shards None means as many as max_workers."""
 
-    epochs: Count = 20
-    batch_size: Count = 128
+    epochs: Count = 30
+    batch_size: Count = 64
     shards: Annotated[int, Ge(1), Le(65536)] | None = None
     seed: Annotated[int, Ge(0), Le(2**63 - 1)] = 0
     checkpoint_seconds: Positive = 30.0

@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+
+from chainrule.nn import SGD, Momentum, Parameters, Update
+from chainrule.nn.schedules import Step
+
+SIZES = (2, 1)
+
+
+def moved(update, theta=(3.0, -4.0, 2.0), gradient=(1.0, 1.0, 1.0), t=0, factor=1.0):
+    """W = (3, -4), B = 2 before the step; what they are behind it."""
+    parameters, slots = Parameters.view(np.float32(theta), SIZES), {"velocity": np.zeros(3, np.float32)}
+    update.apply(parameters, Parameters.view(np.float32(gradient), SIZES), slots, t, factor)
+    return parameters.flat.tolist()
+
+
+def test_the_plain_update_is_the_optimizers():
+    assert moved(Update(SGD(0.5))) == [2.5, -4.5, 1.5]
+
+
+def test_regularisers_pull_at_the_weights_and_leave_the_bias_alone():
+    assert moved(Update(SGD(1.0), l1=0.5), gradient=(0, 0, 0)) == [2.5, -3.5, 2]
+    assert moved(Update(SGD(1.0), l2=0.5), gradient=(0, 0, 0)) == [1.5, -2, 2]
+
+
+def test_clipping_comes_behind_the_regularisers_and_in_front_of_the_optimizer():
+    assert moved(Update(SGD(1.0), l2=10.0, clipping={"value": 0.25})) == [2.75, -3.75, 1.75]
+    assert moved(Update(SGD(1.0), clipping={"global_norm": 2.5}), gradient=(3, 4, 0)) == pytest.approx([1.5, -6, 2])
+
+
+def test_the_norm_is_limited_behind_the_step():
+    assert moved(Update(SGD(1.0), max_norm=1.0), gradient=(0, 0, 0)) == pytest.approx([0.6, -0.8, 2])
+
+
+def test_the_rate_is_the_schedules_times_the_plateaus():
+    update = Update(Momentum(1.0, 0.0), Step(every=10, gamma=0.5))
+    assert moved(update, t=9) == [2, -5, 1]
+    assert moved(update, t=10) == [2.5, -4.5, 1.5]
+    assert moved(update, t=10, factor=0.5) == [2.75, -4.25, 1.75]
