@@ -1,3 +1,4 @@
+import io
 import json
 import signal
 import subprocess
@@ -7,11 +8,13 @@ from dataclasses import replace
 import click
 import numpy as np
 import pytest
+from rich.console import Console
 
 from chainrule.client import demo
 from chainrule.client.commands import group, invoke
 from chainrule.client.documents import event_document, job_document
-from chainrule.nn import ACTIVATIONS
+from chainrule.client.gradient_check import GradientCheck
+from chainrule.nn import ACTIVATIONS, LayerCheck, Network
 from chainrule.wire import errors
 from chainrule.wire.errors import InvalidJob, Violation
 from chainrule.wire.job import JobState
@@ -270,7 +273,7 @@ class TestCheck:
     @pytest.fixture
     def job(self, tmp_path):
         """A small table, and a job on it."""
-        (tmp_path / "a.csv").write_text("a,b,label\n" + "".join(f"{i},{i * i % 7},{i % 3}\n" for i in range(60)))
+        (tmp_path / "a.csv").write_text("a,b,label\n" + "".join(f"{i},{i * i % 7},{i % 3}\n" for i in range(90)))
         path = tmp_path / "job.toml"
         layers = '{units = 5, activation = "gelu", dropout = 0.2}, {}'
         path.write_text(f'[data]\ntrain = "a.csv"\nlabel = "label"\n[network]\nlayers = [{layers}]\n')
@@ -302,10 +305,18 @@ class TestCheck:
         assert out.splitlines()[1].endswith("wrong")
         assert "WRONG" in out.splitlines()[-1]
 
-    def test_says_where_no_gradient_arrives(self, run, job):
+    def test_a_row_of_zeros_stands_on_no_kink(self, run, job):
         job.write_text(job.read_text().replace('"gelu"', '"relu"').replace("a.csv", "b.csv"))
-        (job.parent / "b.csv").write_text("a,b,label\n" + "".join(f"0,0,{i % 3}\n" for i in range(60)))
-        assert "no gradient reaches it" in run("check", job)[1]
+        (job.parent / "b.csv").write_text("a,b,label\n" + "".join(f"0,0,{i % 3}\n" for i in range(90)))
+        assert run("check", job)[0] == 0
+
+    def test_says_where_no_gradient_arrives(self):
+        layers = (LayerCheck(1, "relu", 15, 0.0, 0.0), LayerCheck(2, "softmax", 18, 1.0, 1e-16))
+        console = Console(width=200, record=True, file=io.StringIO())
+        console.print(GradientCheck(Network((2, 5, 3), ("relu", "softmax"), "cross_entropy"), 9, layers).table())
+        first, second = console.export_text().splitlines()[1:]
+        assert first.rstrip().endswith("no gradient reaches it")
+        assert second.rstrip().endswith("right")
 
     def test_refuses_a_wrong_job_and_wrong_data_in_a_sentence(self, run, job):
         job.write_text(job.read_text().replace("units = 5", "units = 0"))

@@ -3,6 +3,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from chainrule import nn
 from chainrule.nn import ACTIVATIONS, LOSSES, Backpropagation, Network, Parameters, initialize
 
 ROWS, N = 1500, 100
@@ -109,3 +110,19 @@ def test_forty_layers_of_one_neuron_and_of_many_give_finite_gradients(hidden):
 def test_an_option_out_of_range_is_refused_with_its_name(loss, options):
     with pytest.raises(ValueError, match=next(iter(options))):
         Network((2, 2), ("softmax",), loss, **options)
+
+
+def test_each_link_of_the_chain_is_its_equation_index_by_index():
+    rng = np.random.default_rng(0)
+    A, W, B, d = (rng.normal(size=shape) for shape in ((5, 3), (4, 3), (4,), (5, 4)))
+    Z = nn.weighted_sums(A, W, B, np.empty((5, 4)))
+    dW, dB = nn.weight_gradient(d, A, np.empty((4, 3))), nn.bias_gradient(d, np.ones(5), np.empty(4))
+    dA = nn.output_gradient(d, W, np.empty((5, 3)))
+    for r, i in np.ndindex(5, 4):
+        assert Z[r, i] == pytest.approx(sum(W[i, j] * A[r, j] for j in range(3)) + B[i])
+    for i, j in np.ndindex(4, 3):
+        assert dW[i, j] == pytest.approx(sum(A[r, j] * d[r, i] for r in range(5)))
+    for i in range(4):
+        assert dB[i] == pytest.approx(sum(d[r, i] for r in range(5)))
+    for r, j in np.ndindex(5, 3):
+        assert dA[r, j] == pytest.approx(sum(W[i, j] * d[r, i] for i in range(4)))

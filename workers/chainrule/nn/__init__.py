@@ -7,7 +7,13 @@ regularizers, clipping, optimizers, schedules. `check_gradients` proves a networ
 from chainrule.nn.activations import ACTIVATIONS, Activation, softmax_jacobian
 from chainrule.nn.adaptive import Adam
 from chainrule.nn.arrays import Array, aligned_empty
-from chainrule.nn.backpropagation import Backpropagation
+from chainrule.nn.backpropagation import (
+    Backpropagation,
+    bias_gradient,
+    output_gradient,
+    weight_gradient,
+    weighted_sums,
+)
 from chainrule.nn.check import LayerCheck, check_gradients, check_layers
 from chainrule.nn.clipping import clip_by_global_norm, clip_by_layer_norm, clip_by_value
 from chainrule.nn.dropout import Draw, draw_for
@@ -52,6 +58,7 @@ __all__ = [
     "add_l1_gradient",
     "add_l2_gradient",
     "aligned_empty",
+    "bias_gradient",
     "check_gradients",
     "check_layers",
     "clip_by_global_norm",
@@ -64,7 +71,10 @@ __all__ = [
     "l2",
     "limit_norms",
     "one_hot",
+    "output_gradient",
     "parameter_count",
     "predict",
     "softmax_jacobian",
+    "weight_gradient",
+    "weighted_sums",
 ]

@@ -57,7 +57,8 @@ class Adadelta(InBlocks):
         K *= g
         u *= rho
         u += np.square(K, out=J)
-        K *= rate
+        if self.learning_rate != 1:
+            K *= rate
         theta -= K
 
 

@@ -11,6 +11,31 @@ from chainrule.nn.network import Network
 from chainrule.nn.parameters import Parameters
 
 
+def weighted_sums(A: Array, W: Array, B: Array, Z: Array) -> Array:
+    """Z^L = A^{L-1} W^Lᵀ + B^L: z_i^L = Σ_j w_ij^L a_j^{L-1} + b_i^L, written into Z (rows, n^L)."""
+    np.matmul(A, W.T, out=Z)
+    Z += B
+    return Z
+
+
+def weight_gradient(d: Array, A: Array, dW: Array) -> Array:
+    """∂E/∂w_ij^L = a_j^{L-1} d_i^L, summed over the rows of d^L and A^{L-1}: d^Lᵀ A^{L-1}, written into dW."""
+    return np.matmul(d.T, A, out=dW)
+
+
+def bias_gradient(d: Array, ones: Array, dB: Array) -> Array:
+    """∂E/∂b_i^L = d_i^L, summed over the rows of d^L as a product with `ones` (rows,), written into dB."""
+    return np.matmul(ones, d, out=dB)
+
+
+def output_gradient(d: Array, W: Array, dA: Array) -> Array:
+    """∂E/∂a_j^{L-1} = Σ_i w_ij^L d_i^L: d^L W^L, written into dA (rows, n^{L-1}).
+
+    With the activation's derivative behind it this is the chain rule: d^{L-1} = ∂A^{L-1}/∂Z^{L-1} · (W^Lᵀ d^L).
+    """
+    return np.matmul(d, W, out=dA)
+
+
 class Backpropagation:
     """The training step of one network for mini-batches of up to `rows` rows.
 
@@ -42,8 +67,7 @@ class Backpropagation:
         b = self._buffers_for(parameters, len(X))
         H = {0: self._drop(b, 0, X, draw)}
         for L, activation in self._activations.items():
-            Z = np.matmul(H[L - 1], parameters.W[L].T, out=b.A[L])
-            Z += parameters.B[L]
+            Z = weighted_sums(H[L - 1], parameters.W[L], parameters.B[L], b.A[L])
             if not (self._fused and self.network.layers == L):
                 activation.apply(Z, b.K[L])
             H[L] = self._drop(b, L, Z, draw)
@@ -67,10 +91,10 @@ class Backpropagation:
         b = self._buffers_for(parameters, len(X))
         loss = self._start(b, Y)
         for L in range(N, 0, -1):
-            np.matmul(b.d[L].T, H[L - 1], out=gradient.W[L])
-            np.matmul(b.ones, b.d[L], out=gradient.B[L])
+            weight_gradient(b.d[L], H[L - 1], gradient.W[L])
+            bias_gradient(b.d[L], b.ones, gradient.B[L])
             if L > 1:
-                d = np.matmul(b.d[L], parameters.W[L], out=b.d[L - 1])
+                d = output_gradient(b.d[L], parameters.W[L], b.d[L - 1])
                 if draw is not None and L - 1 in b.M:
                     d *= b.M[L - 1]
                 self._activations[L - 1].pull_back(b.A[L - 1], b.K[L - 1], d)
