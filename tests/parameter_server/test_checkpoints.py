@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from chainrule.data.model import Model
 from chainrule.nn import initialize
@@ -152,3 +153,21 @@ def test_a_file_where_the_folder_should_be_is_an_os_error(tmp_path, model, slots
     with pytest.raises(OSError, match="file"):
         write_checkpoint(tmp_path / "file", 1, model, slots, Memory())
     assert (tmp_path / "file").read_text() == "here"
+
+
+def test_the_end_of_a_version_does_not_overwrite_a_cut_of_it(tmp_path, model, slots):
+    """The service removes the folder of the one that is superseded: it must not be the other's."""
+    cut = write_checkpoint(tmp_path, 1, model, slots, Memory())
+    end = write_checkpoint(tmp_path, 1, model, slots, Memory(ended=True))
+    assert cut.path != end.path
+    assert read_checkpoint(cut)[2] == Memory()
+    assert read_checkpoint(end)[2] == Memory(ended=True)
+
+
+def test_an_optimizers_state_of_an_older_meaning_is_refused(tmp_path, model, slots):
+    written = write_checkpoint(tmp_path, 1, model, slots, Memory())
+    place = Path(written.path) / "optimizer.safetensors"
+    save_file(slots, place)
+    older = replace(written, optimizer_sha256=hashlib.sha256(place.read_bytes()).hexdigest())
+    with pytest.raises(InvalidData, match="another version of Chainrule"):
+        read_checkpoint(older)

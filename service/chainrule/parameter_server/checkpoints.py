@@ -41,7 +41,8 @@ def write_checkpoint(
     folder: Path, generation: int, model: Model, slots: dict[str, Array], memory: Memory
 ) -> Checkpoint:
     """Write a checkpoint into a new sub-folder of `folder`. Raises OSError, and then leaves nothing behind."""
-    place = folder / f"{model.version:012d}-{generation}"
+    # The end of a version may follow a cut of it, and whoever removes the cut must not remove the end.
+    place = folder / f"{model.version:012d}-{generation}{'-end' if memory.ended else ''}"
     draft = folder / f".{place.name}.draft"
     shutil.rmtree(draft, ignore_errors=True)
     try:
@@ -88,7 +89,10 @@ def read_checkpoint(checkpoint: Checkpoint) -> tuple[Model, dict[str, Array], Me
         if not _intact(place / name, sha256):
             raise InvalidData(f"the checkpoint {place} is damaged: {name} is not what was written")
     with safe_open(place / OPTIMIZER, "numpy") as file:
-        memory = Memory.from_document(json.loads(file.metadata()[METADATA]))
+        metadata = file.metadata() or {}
+    if METADATA not in metadata:  # an optimizer's state meant something else then
+        raise InvalidData(f"the checkpoint {place} was written by another version of Chainrule")
+    memory = Memory.from_document(json.loads(metadata[METADATA]))
     return Model.load(place / MODEL), load_file(place / OPTIMIZER), memory
 
 
