@@ -1,7 +1,7 @@
 """What the fields of a job say of each other: checked wherever both have values that can be compared."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from chainrule.nn import ACTIVATIONS, LOSSES, OPTIMIZERS, SCHEDULES, Plateau
@@ -38,14 +38,30 @@ def _loss(document: Mapping[str, Any]) -> Iterator[Violation]:
 
 
 def _optimizer(document: Mapping[str, Any]) -> Iterator[Violation]:
-    given = _get(document, "optimizer", {})
-    name = _get(document, "optimizer.name", spec.OptimizerSpec.name)
-    if not isinstance(given, Mapping) or not isinstance(name, str) or name not in OPTIMIZERS:
+    return _options(document, "optimizer", spec.OptimizerSpec, OPTIMIZERS, "a hyperparameter")
+
+
+def _schedule(document: Mapping[str, Any]) -> Iterator[Violation]:
+    kinds = {**SCHEDULES, "plateau": Plateau}
+    return _options(document, "schedule", spec.ScheduleSpec, kinds, "an option", {"warm_up"})
+
+
+def _options(
+    document: Mapping[str, Any],
+    section: str,
+    fields: Any,
+    kinds: Mapping[str, Any],
+    word: str,
+    common: Set[str] = frozenset(),
+) -> Iterator[Violation]:
+    """What a section gives beside its name must belong to the kind that it names."""
+    given, name = _get(document, section, {}), _get(document, f"{section}.name", fields.name)
+    if not isinstance(given, Mapping) or not isinstance(name, str) or name not in kinds:
         return
-    known = {field.name for field in dataclasses.fields(spec.OptimizerSpec)}
-    own = {"name"} | {field.name for field in dataclasses.fields(OPTIMIZERS[name])}  # type: ignore[arg-type]
+    known = {field.name for field in dataclasses.fields(fields)}
+    own = {"name", *common, *(field.name for field in dataclasses.fields(kinds[name]))}
     for option in sorted(set(given) & (known - own)):
-        yield Violation(f"optimizer.{option}", f"is not a hyperparameter of {name}")
+        yield Violation(f"{section}.{option}", f"is not {word} of {name}")
 
 
 def _last_layer(document: Mapping[str, Any]) -> Iterator[Violation]:
@@ -66,17 +82,6 @@ def _last_layer(document: Mapping[str, Any]) -> Iterator[Violation]:
         problem = f"is {name}, whose outputs lie in [{low:g}, {high:g}], but {loss} is for those in"
         problem += f" [{lowest:g}, {highest:g}]: {', '.join(fitting)}"
         yield Violation(f"{path}.activation", problem)
-
-
-def _schedule(document: Mapping[str, Any]) -> Iterator[Violation]:
-    given, name = _get(document, "schedule", {}), _get(document, "schedule.name", spec.ScheduleSpec.name)
-    if not isinstance(given, Mapping) or not isinstance(name, str) or name not in spec.SCHEDULE_NAMES:
-        return
-    kind: Any = Plateau if name == "plateau" else SCHEDULES[name]
-    known = {field.name for field in dataclasses.fields(spec.ScheduleSpec)}
-    own = {"name", "warm_up"} | {field.name for field in dataclasses.fields(kind)}
-    for option in sorted(set(given) & (known - own)):
-        yield Violation(f"schedule.{option}", f"is not an option of {name}")
 
 
 def _metric(document: Mapping[str, Any]) -> Iterator[Violation]:

@@ -10,6 +10,15 @@ from chainrule.nn.arrays import Array
 from chainrule.nn.in_blocks import InBlocks, Numbers
 
 
+def descend(theta: Array, x: Array, s: Array, rate: Array, epsilon: Array, K: Array) -> None:
+    """θ ← θ - η x / (√s + ε)."""
+    np.sqrt(s, out=K)
+    K += epsilon
+    np.divide(x, K, out=K)
+    K *= rate
+    theta -= K
+
+
 @dataclass(frozen=True)
 class Adagrad(InBlocks):
     """s ← s + g²; θ ← θ - η g / (√s + ε) (Duchi et al. 2011)."""
@@ -26,11 +35,7 @@ class Adagrad(InBlocks):
         """Apply s ← s + g²; θ ← θ - η g / (√s + ε)."""
         (rate, epsilon), K = numbers, work[0]
         s += np.square(g, out=K)
-        np.sqrt(s, out=K)
-        K += epsilon
-        np.divide(g, K, out=K)
-        K *= rate
-        theta -= K
+        descend(theta, g, s, rate, epsilon, K)
 
 
 @dataclass(frozen=True)
@@ -81,11 +86,7 @@ class RMSprop(InBlocks):
         (rate, rho, epsilon), K = numbers, work[0]
         s *= rho
         s += np.square(g, out=K)
-        np.sqrt(s, out=K)
-        K += epsilon
-        np.divide(g, K, out=K)
-        K *= rate
-        theta -= K
+        descend(theta, g, s, rate, epsilon, K)
 
 
 @dataclass(frozen=True)
@@ -110,21 +111,16 @@ class Adam(InBlocks):
     def step(self, numbers: Numbers, theta: Array, g: Array, work: Array, m: Array, v: Array) -> None:
         """Apply m ← β₁ m + g; v ← β₂ v + g²; θ ← θ - η m / (√v + ε), for scaled m and v."""
         rate, beta1, beta2, epsilon = numbers
-        K = moments(g, beta1, beta2, epsilon, work[0], m, v)
-        np.divide(m, K, out=K)
-        K *= rate
-        theta -= K
+        update_moments(g, beta1, beta2, work[0], m, v)
+        descend(theta, m, v, rate, epsilon, work[0])
 
 
-def moments(g: Array, beta1: Array, beta2: Array, epsilon: Array, K: Array, m: Array, v: Array) -> Array:
-    """Apply m ← β₁ m + g; v ← β₂ v + g², and return √v + ε in K."""
+def update_moments(g: Array, beta1: Array, beta2: Array, K: Array, m: Array, v: Array) -> None:
+    """Apply m ← β₁ m + g; v ← β₂ v + g²."""
     m *= beta1
     m += g
     v *= beta2
     v += np.square(g, out=K)
-    np.sqrt(v, out=K)
-    K += epsilon
-    return K
 
 
 @dataclass(frozen=True)
@@ -157,9 +153,7 @@ class NAdam(Adam):
     def step(self, numbers: Numbers, theta: Array, g: Array, work: Array, m: Array, v: Array) -> None:
         """Apply m ← β₁ m + g; v ← β₂ v + g²; θ ← θ - η (g + μ m) / (√v + ε), for scaled m and v."""
         (rate, beta1, beta2, epsilon, momentum), (K, J) = numbers, work
-        moments(g, beta1, beta2, epsilon, K, m, v)
+        update_moments(g, beta1, beta2, K, m, v)
         np.multiply(m, momentum, out=J)
         J += g
-        J /= K
-        J *= rate
-        theta -= J
+        descend(theta, J, v, rate, epsilon, K)

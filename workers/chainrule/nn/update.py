@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any
 
 from chainrule.nn.arrays import Array
 from chainrule.nn.clipping import clip_by_global_norm, clip_by_layer_norm, clip_by_value
@@ -18,8 +18,6 @@ CLIPPINGS: dict[str, Callable[[Parameters, float], None]] = {
 }
 """Every way to clip by the name that a job file uses, in the order in which they are applied."""
 
-Limits: TypeAlias = dict[str, float]
-
 
 @dataclass(frozen=True)
 class Update:
@@ -30,7 +28,7 @@ class Update:
     l1: float = 0.0
     l2: float = 0.0
     max_norm: float | None = None
-    clipping: Limits = field(default_factory=dict)
+    clipping: dict[str, float] = field(default_factory=dict)
 
     def apply(self, theta: Parameters, gradient: Parameters, slots: dict[str, Array], t: int, factor: float) -> None:
         """Overwrite θ, the optimizer's slots and the gradient; η is multiplied by the schedule and by `factor`."""
