@@ -16,6 +16,7 @@ import pytest
 from rich.console import Console
 
 from chainrule.client import Client
+from chainrule.client.commands import group, invoke
 from chainrule.v1 import training_pb2 as messages
 from chainrule.v1.training_pb2_grpc import TrainingServiceServicer, add_TrainingServiceServicer_to_server
 from chainrule.wire.errors import JobNotFound
@@ -189,3 +190,15 @@ def job(remote) -> Job:
 @pytest.fixture
 def pipe() -> Console:
     return Console(file=io.StringIO(), width=4096, markup=False, emoji=False, highlight=False)
+
+
+@pytest.fixture
+def run(address, capfd, monkeypatch):
+    """Run a command and return (exit code, stdout, stderr)."""
+    monkeypatch.setenv("CHAINRULE_SERVER", address)
+
+    def run(*args):
+        code = invoke(group, list(map(str, args)))
+        return code, *capfd.readouterr()
+
+    return run

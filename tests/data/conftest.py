@@ -23,7 +23,9 @@ def csv(tmp_path):
 def job():
     """Make the job for a data file, with changes by section."""
 
-    def make(train, label="label", layers=({"units": 3}, {}), loss="cross_entropy", data=None, **training):
+    def make(
+        train, label="label", layers=({"units": 3}, {}), loss="cross_entropy", data=None, sections=None, **training
+    ):
         training = {"batch_size": 4, "shards": 2} | training
         document = {
             "data": {"train": str(train), "label": label, **(data or {})},
@@ -31,6 +33,6 @@ def job():
             "training": training,
             "cluster": {"max_workers": 1},
         }
-        return parse_spec(document)
+        return parse_spec(document | (sections or {}))
 
     return make

@@ -157,6 +157,14 @@ def test_a_batch_larger_than_the_data_is_refused_with_the_largest_that_fits(csv,
     assert sentence == "training.batch_size is 18, more than the 16 training rows: the largest that fits is 15"
 
 
+@pytest.mark.parametrize("followed", [{"early_stopping": {}}, {"schedule": {"name": "plateau"}}])
+def test_a_metric_that_is_followed_needs_a_validation_row(csv, job, rows, followed):
+    spec = job(csv([HEADER, *rows]), data={"validation_fraction": 0.001}, sections=followed)
+    sentence = refusal(spec, InvalidJob)
+    assert sentence == "data.validation_fraction is 0.001, which leaves no row for the metric that is followed"
+    load_dataset(job(csv([HEADER, *rows]), data={"validation_fraction": 0.001}))
+
+
 def test_more_shards_than_rows_are_refused(csv, job, rows):
     sentence = refusal(job(csv([HEADER, *rows]), batch_size=32, shards=32), InvalidJob)
     assert "16 training rows" in sentence

@@ -204,6 +204,12 @@ class JobSpec:
         """The rows that a shard contributes to a step."""
         return self.training.batch_size // self.shards
 
+    @property
+    def follows_validation(self) -> bool:
+        """Whether the learning rate or the end depends on a validation metric."""
+        stopping = self.early_stopping
+        return self.schedule.name == "plateau" or (stopping is not None and stopping.metric.startswith("validation"))
+
     def document(self) -> dict[str, Any]:
         """Return the job as plain data without the fields that are None: `parse_spec` gives the job back."""
         document: dict[str, Any] = _without_none(dataclasses.asdict(self))

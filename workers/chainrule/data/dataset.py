@@ -64,7 +64,7 @@ def load_dataset(spec: JobSpec) -> tuple[DatasetSummary, list[Shard]]:
     classes, Y = _targets(table.column(label), spec)
     raw = numbers(table, columns, source)
     training, validation = split_rows(len(raw), spec.data.validation_fraction, spec.shards, spec.training.seed)
-    _check_fit(spec, sum(map(len, training)), len(classes) or 1)
+    _check_fit(spec, sum(map(len, training)), sum(map(len, validation)), len(classes) or 1)
     scaling = Scaling.fit(spec.data.scaling, raw[np.sort(np.concatenate(training))])
     X = scaling.apply(raw)
     shards = [Shard(X[own], Y[own], X[held], Y[held]) for own, held in zip(training, validation, strict=True)]
@@ -117,7 +117,7 @@ def _check_whole(label: NDArray[np.float64], source: str) -> None:
         raise InvalidData(f"{source}: row {row} has the label {value}, which is no class; loss mse predicts numbers")
 
 
-def _check_fit(spec: JobSpec, rows: int, outputs: int) -> None:
+def _check_fit(spec: JobSpec, rows: int, held_out: int, outputs: int) -> None:
     """Raise InvalidJob where the job's numbers do not fit the data's."""
     violations = []
     if spec.training.batch_size > rows:
@@ -125,6 +125,9 @@ def _check_fit(spec: JobSpec, rows: int, outputs: int) -> None:
         hint = f": the largest that fits is {nearest}" if nearest else f" and fewer than {spec.shards} shards"
         problem = f"is {spec.training.batch_size}, more than the {rows} training rows{hint}"
         violations.append(Violation("training.batch_size", problem))
+    if spec.follows_validation and not held_out:
+        problem = f"is {spec.data.validation_fraction:g}, which leaves no row for the metric that is followed"
+        violations.append(Violation("data.validation_fraction", problem))
     last = len(spec.network.layers) - 1
     units = spec.network.layers[last].units
     if units not in (None, outputs):
