@@ -1,7 +1,8 @@
-"""The speed of one worker's mathematics, one BLAS thread: `make bench-nn`.
+"""The speed of one worker's mathematics, one thread, and of the optimizers: `make bench-nn`.
 
 The limit of a step are its matrix products alone, each in the fastest of the eight layouts of its three arrays. The
-limit of an optimizer is the bandwidth at which this machine copies, every byte read and written counted once.
+limit of an optimizer is the bandwidth at which NumPy copies, every byte read and written counted once; its update is
+the parameter server's, by as many threads as that one has.
 """
 
 import os
@@ -20,6 +21,7 @@ from measure import interleaved, machine
 from peers import sklearn_step, torch_step
 
 from chainrule.nn import OPTIMIZERS, Array, Backpropagation, Network, Parameters, aligned_empty, initialize, one_hot
+from chainrule.nn.threads import threads
 
 NETS = {
     "A": (784, 512, 256, 10),
@@ -145,7 +147,7 @@ def main() -> None:
         results.append(bench_step(net, rows, arguments.seconds))
         print(table_row(cells(results[-1])), flush=True)
     copy, shares = bench_optimizers(2 * arguments.seconds)
-    print(f"\nOptimizers, as a share of the copy's {copy / 1e9:.1f} GB/s (bar {OPTIMIZER_BAR}):")
+    print(f"\nOptimizers, {threads()} threads, as a share of the copy's {copy / 1e9:.1f} GB/s (bar {OPTIMIZER_BAR}):")
     print(", ".join(f"{name} {share:.2f}" for name, share in shares.items()))
     path = Path("build/bench-nn.json")
     path.parent.mkdir(exist_ok=True)

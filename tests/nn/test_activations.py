@@ -17,7 +17,7 @@ moderate = st.floats(-6, 6, width=32)
 
 def applied(name, Z):
     """A = σ(Z), and K as it is then."""
-    A, K = Z.copy(), np.full_like(Z, np.nan)
+    A, K = Z.copy(), np.full_like(Z, 0 if ACTIVATIONS[name].work == "zeros" else np.nan)
     ACTIVATIONS[name].apply(A, K)
     return A, K
 
@@ -28,7 +28,7 @@ def sigma(name, Z):
 
 def pulled_back(name, Z, d):
     A, K = applied(name, Z)
-    if not ACTIVATIONS[name].keeps:
+    if ACTIVATIONS[name].work == "any":
         K = np.full_like(A, np.nan)
     result = d.copy()
     ACTIVATIONS[name].pull_back(A, K, result)

@@ -115,7 +115,7 @@ def test_an_option_out_of_range_is_refused_with_its_name(loss, options):
 def test_each_link_of_the_chain_is_its_equation_index_by_index():
     rng = np.random.default_rng(0)
     A, W, B, d = (rng.normal(size=shape) for shape in ((5, 3), (4, 3), (4,), (5, 4)))
-    Z = nn.weighted_sums(A, W, B, np.empty((5, 4)))
+    Z = nn.weighted_sums(A, W, B, np.empty((5, 4)), np.empty((5, 4)))
     dW, dB = nn.weight_gradient(d, A, np.empty((4, 3))), nn.bias_gradient(d, np.ones(5), np.empty(4))
     dA = nn.output_gradient(d, W, np.empty((5, 3)))
     for r, i in np.ndindex(5, 4):

@@ -30,7 +30,7 @@ def gradient(name, A, Y):
 
 def activated(name, Z):
     """A = σ(Z), and what pulls a gradient back through it."""
-    A, K = Z.copy(), np.empty_like(Z)
+    A, K = Z.copy(), np.zeros_like(Z)
     ACTIVATIONS[name].apply(A, K)
     return A, lambda d: ACTIVATIONS[name].pull_back(A, K, d)
 

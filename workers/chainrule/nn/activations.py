@@ -7,6 +7,7 @@ times a gate, keep the gate.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -17,29 +18,29 @@ from chainrule.nn.arrays import Array
 class Activation:
     """σ with its derivative: `apply(Z, K)` makes Z A = σ(Z); `pull_back(A, K, d)` makes d = ∂E/∂A ∂E/∂Z; both in place.
 
-    K is a work array of Z's shape. Where `keeps`, what apply leaves in it must reach pull_back, else it may be another
-    one. pull_back uses up A and K: by then ∂E/∂W^{L+1} has been computed. `sums_rows` says that it adds up along
-    rows of Z. `range` is where a lies, `initializer` the default for the weights before it.
+    K is an array of Z's shape: `work` says whether it may be any, must be the layer's own, so that what apply leaves in
+    it reaches pull_back, or has zeros, which stay. pull_back uses up A and its own K: by then ∂E/∂W^{L+1} has been
+    computed. `sums_rows` says that it adds up along rows of Z. `range` is where a lies, `initializer` the default for
+    the weights before it.
     """
 
     name: str
     apply: Callable[[Array, Array], None]
     pull_back: Callable[[Array, Array, Array], None]
-    keeps: bool = False
+    work: Literal["any", "own", "zeros"] = "any"
     sums_rows: bool = False
     range: tuple[float, float] = (-math.inf, math.inf)
     initializer: str = "lecun_normal"
 
 
-def relu(Z: Array, K: Array) -> None:
+def relu(Z: Array, zeros: Array) -> None:
     """a = max(z, 0) (Nair and Hinton 2010)."""
-    K.fill(0)  # NumPy's maximum of two arrays is five times as fast as that of an array and a number
-    np.maximum(Z, K, out=Z)
+    np.maximum(Z, zeros, out=Z)  # five times as fast as NumPy's maximum of an array and a number
 
 
-def relu_pull_back(A: Array, K: Array, d: Array) -> None:
+def relu_pull_back(A: Array, _: Array, d: Array) -> None:
     """∂a/∂z = 1 if a > 0, else 0."""
-    d *= np.greater(A, 0, out=K)
+    d *= np.greater(A, 0, out=A)
 
 
 SLOPE = 0.01
@@ -200,14 +201,14 @@ def identity_pull_back(A: Array, _: Array, d: Array) -> None:
 ACTIVATIONS = {
     activation.name: activation
     for activation in (
-        Activation("relu", relu, relu_pull_back, range=(0, math.inf), initializer="he_normal"),
+        Activation("relu", relu, relu_pull_back, work="zeros", range=(0, math.inf), initializer="he_normal"),
         Activation("leaky_relu", leaky_relu, leaky_relu_pull_back, initializer="he_normal"),
         Activation("elu", elu, elu_pull_back, range=(-1, math.inf), initializer="he_normal"),
         Activation("sigmoid", sigmoid, sigmoid_pull_back, range=(0, 1)),
         Activation("tanh", tanh, tanh_pull_back, range=(-1, 1)),
         Activation("softplus", softplus, softplus_pull_back, range=(0, math.inf)),
-        Activation("silu", silu, silu_pull_back, keeps=True, initializer="he_normal"),
-        Activation("gelu", gelu, gelu_pull_back, keeps=True, initializer="he_normal"),
+        Activation("silu", silu, silu_pull_back, work="own", initializer="he_normal"),
+        Activation("gelu", gelu, gelu_pull_back, work="own", initializer="he_normal"),
         Activation("softmax", softmax, softmax_pull_back, sums_rows=True, range=(0, 1)),
         Activation("identity", identity, identity_pull_back),
     )

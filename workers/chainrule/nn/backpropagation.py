@@ -11,11 +11,12 @@ from chainrule.nn.network import Network
 from chainrule.nn.parameters import Parameters
 
 
-def weighted_sums(A: Array, W: Array, B: Array, Z: Array) -> Array:
-    """Z^L = A^{L-1} W^Lᵀ + B^L: z_i^L = Σ_j w_ij^L a_j^{L-1} + b_i^L, written into Z (rows, n^L)."""
-    np.matmul(A, W.T, out=Z)
-    Z += B
-    return Z
+def weighted_sums(A: Array, W: Array, B: Array, P: Array, Z: Array) -> Array:
+    """Z^L = A^{L-1} W^Lᵀ + B^L: z_i^L = Σ_j w_ij^L a_j^{L-1} + b_i^L, written into Z (rows, n^L).
+
+    P, which may be Z, receives the product.
+    """
+    return np.add(np.matmul(A, W.T, out=P), B, out=Z)
 
 
 def weight_gradient(d: Array, A: Array, dW: Array) -> Array:
@@ -44,7 +45,7 @@ class Backpropagation:
     """
 
     def __init__(self, network: Network, rows: int) -> None:
-        self.network, self.rows = network, rows
+        self.network, self.rows, self._N = network, rows, network.layers
         self._activations = {L: ACTIVATIONS[name] for L, name in enumerate(network.activations, start=1)}
         self._loss = network.loss_function
         self._fused = FUSED.get((network.activations[-1], network.loss))
@@ -64,18 +65,20 @@ class Backpropagation:
 
         Z^L = A^{L-1} W^Lᵀ + B^L; A^L = σ(Z^L). With dropout, m^L ∘ A^L is what the next layer sees.
         """
-        b = self._buffers_for(parameters, len(X))
-        H = {0: self._drop(b, 0, X, draw)}
+        return self._forward(self._buffers_for(parameters, len(X)), parameters, X, draw)
+
+    def _forward(self, b: Buffers, parameters: Parameters, X: Array, draw: Draw | None) -> dict[int, Array]:
+        H = {0: self._drop(b, 0, X, draw) if draw else X}
         for L, activation in self._activations.items():
-            Z = weighted_sums(H[L - 1], parameters.W[L], parameters.B[L], b.A[L])
-            if not (self._fused and self.network.layers == L):
-                activation.apply(Z, b.K[L])
-            H[L] = self._drop(b, L, Z, draw)
+            A = weighted_sums(H[L - 1], parameters.W[L], parameters.B[L], b.P[L], b.A[L])
+            if L < self._N or not self._fused:
+                activation.apply(A, b.K[L])
+            H[L] = self._drop(b, L, A, draw) if draw else A
         return H
 
-    def _drop(self, b: Buffers, L: int, A: Array, draw: Draw | None) -> Array:
+    def _drop(self, b: Buffers, L: int, A: Array, draw: Draw) -> Array:
         """Return m^L ∘ A^L, or A^L as it is where nothing is dropped."""
-        if draw is None or L not in b.M:
+        if L not in b.M:
             return A
         fill_mask(draw(L), b.M[L], self.network.dropout_rate(L))
         return np.multiply(A, b.M[L], out=b.H[L])
@@ -87,36 +90,36 @@ class Backpropagation:
 
         d^L = ∂A^L/∂Z^L · (d^{L+1} W^{L+1}); ∂E/∂W^L = d^Lᵀ A^{L-1}; ∂E/∂B^L = Σ_i d_i^L.
         """
-        H, N = self.forward(parameters, X, draw), self.network.layers
         b = self._buffers_for(parameters, len(X))
+        H = self._forward(b, parameters, X, draw)
         loss = self._start(b, Y)
-        for L in range(N, 0, -1):
+        for L in range(self._N, 0, -1):
             weight_gradient(b.d[L], H[L - 1], gradient.W[L])
             bias_gradient(b.d[L], b.ones, gradient.B[L])
             if L > 1:
                 d = output_gradient(b.d[L], parameters.W[L], b.d[L - 1])
-                if draw is not None and L - 1 in b.M:
+                if draw and L - 1 in b.M:
                     d *= b.M[L - 1]
                 self._activations[L - 1].pull_back(b.A[L - 1], b.K[L - 1], d)
         return loss
 
     def loss(self, parameters: Parameters, X: Array, Y: Array, draw: Draw | None = None) -> float:
         """Return Σ_i E_i, from the forward pass alone."""
-        AN = self.forward(parameters, X, draw)[self.network.layers]
         b = self._buffers_for(parameters, len(X))
-        return self._value(AN, self._targets(b, Y), b.d[self.network.layers])
+        AN = self._forward(b, parameters, X, draw)[self._N]
+        return self._value(AN, self._targets(b, Y), b.d[self._N])
 
     def evaluate(self, parameters: Parameters, X: Array, Y: Array) -> tuple[float, int]:
         """Return Σ_i E_i without dropout and, over classes, the number of rows whose largest output is right."""
-        AN, right = self.forward(parameters, X)[self.network.layers], 0
+        b, right = self._buffers_for(parameters, len(X)), 0
+        AN = self._forward(b, parameters, X, None)[self._N]
         if LOSSES[self.network.loss].classes:
             right = int(np.count_nonzero(AN.argmax(axis=1) == Y.argmax(axis=1)))
-        b = self._buffers_for(parameters, len(X))
-        return self._value(AN, self._targets(b, Y), b.d[self.network.layers]), right
+        return self._value(AN, self._targets(b, Y), b.d[self._N]), right
 
     def _start(self, b: Buffers, Y: Array) -> float:
         """Write d^N = ∂E/∂Z^N and return Σ_i E_i."""
-        N, Y = self.network.layers, self._targets(b, Y)
+        N, Y = self._N, self._targets(b, Y)
         loss = self._value(b.A[N], Y, b.d[N])
         if not self._fused:
             self._loss.gradient(b.A[N], Y, b.d[N], b.S[N])

@@ -14,11 +14,12 @@ from chainrule.nn.network import Network
 class Buffers:
     """Arrays (rows, n^L), by the layer L.
 
-    A is A^L and d is d^L for L = 1..N; K is the activations' work array, one that layers share, or one of its own where
-    a layer keeps something in it; S is the shared one. For a layer with dropout, M is its mask and H what is left of
-    A^L. Y has room for targets, `ones` (rows,) adds up rows as a product.
+    A is A^L and d is d^L for L = 1..N; K is the work array that the activation asks for; S is one that layers share.
+    For a layer with dropout, M is its mask and H what is left of A^L. Y has room for targets, `ones` (rows,) adds up
+    rows as a product.
 
-    An array whose activation adds up along its rows lies column by column: so its sums run over whole columns.
+    An array whose activation adds up along its rows lies column by column: so its sums run over whole columns. A matrix
+    product is faster into one that lies row by row: P, which is A itself, or the shared one in another form.
     """
 
     dtype: np.dtype
@@ -26,6 +27,7 @@ class Buffers:
     d: dict[int, Array]
     K: dict[int, Array]
     S: dict[int, Array]
+    P: dict[int, Array]
     M: dict[int, Array]
     H: dict[int, Array]
     Y: Array
@@ -38,17 +40,24 @@ class Buffers:
         layers = {L: ACTIVATIONS[name] for L, name in enumerate(network.activations, start=1)}
         dropped = [L for L in sizes if network.dropout_rate(L)]
         shared = aligned_empty(rows * max(network.sizes[1:]), dtype)
+        zeros = np.zeros_like(shared)
 
         def empty(L: int, kind: DTypeLike = dtype) -> Array:
             return _shaped(aligned_empty(rows * sizes[L], kind), rows, L > 0 and layers[L].sums_rows)
 
-        S = {L: _shaped(shared[: rows * sizes[L]], rows, layers[L].sums_rows) for L in layers}
+        def part(flat: Array, L: int, by_columns: bool) -> Array:
+            return _shaped(flat[: rows * sizes[L]], rows, by_columns)
+
+        A = {L: empty(L) for L in layers}
+        S, Z = ({L: part(flat, L, layer.sums_rows) for L, layer in layers.items()} for flat in (shared, zeros))
+        work = {"any": S.__getitem__, "own": empty, "zeros": Z.__getitem__}
         return cls(
             np.dtype(dtype),
-            A={L: empty(L) for L in layers},
+            A=A,
             d={L: empty(L) for L in layers},
-            K={L: empty(L) if layer.keeps else S[L] for L, layer in layers.items()},
+            K={L: work[layer.work](L) for L, layer in layers.items()},
             S=S,
+            P={L: part(shared, L, False) if layer.sums_rows else A[L] for L, layer in layers.items()},
             M={L: aligned_empty((rows, sizes[L]), np.float32) for L in dropped},
             H={L: empty(L) for L in dropped},
             Y=empty(network.layers),
@@ -57,7 +66,7 @@ class Buffers:
 
     def first(self, rows: int) -> "Buffers":
         """Return buffers for fewer rows in the same memory; each array is as compact as one of its own."""
-        parts = {name: {L: _first(array, rows) for L, array in getattr(self, name).items()} for name in "AdKSMH"}
+        parts = {name: {L: _first(array, rows) for L, array in getattr(self, name).items()} for name in "AdKSPMH"}
         return Buffers(self.dtype, **parts, Y=_first(self.Y, rows), ones=self.ones[:rows])
 
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 import numpy as np
 
 from chainrule.nn.arrays import BLOCK, Array, aligned_empty
+from chainrule.nn.threads import in_parts
 
 Numbers: TypeAlias = Sequence[Array]
 """Arrays without a dimension: an optimizer's hyperparameters at a version, in the type of θ."""
@@ -30,7 +31,8 @@ class Optimizer(Protocol):
 class InBlocks(ABC):
     """An optimizer that is written for one block of each buffer. Any blocks give the same bits: all is element-wise.
 
-    An update is bound by the memory: each number is read and written once, and what comes between stays in the cache.
+    An update is bound by the memory: each number is read and written once, and what comes between stays in the cache;
+    threads share a large one.
     Sums that decay are kept without their constant factor, s ← β s + x for (1-β) s, which saves a pass.
     """
 
@@ -39,12 +41,16 @@ class InBlocks(ABC):
 
     def update(self, theta: Array, g: Array, state: dict[str, Array], t: int) -> None:
         """Overwrite θ_t by θ_{t+1} and the state. t counts from 0."""
-        work = aligned_empty((2, min(BLOCK, theta.size)), theta.dtype)
         numbers = tuple(np.array(number, theta.dtype) for number in self.numbers(t))  # NumPy is faster with these
-        slots = [state[name] for name in self.slots]
-        for start in range(0, theta.size, BLOCK):
-            block = slice(start, start + BLOCK)
-            self.step(numbers, theta[block], g[block], work[:, : theta.size - start], *(slot[block] for slot in slots))
+        arrays = [theta, g, *(state[name] for name in self.slots)]
+
+        def update(start: int, stop: int) -> None:
+            work = aligned_empty((2, min(BLOCK, stop - start)), theta.dtype)
+            for first in range(start, stop, BLOCK):
+                theta_, g_, *slots = (array[first : min(first + BLOCK, stop)] for array in arrays)
+                self.step(numbers, theta_, g_, work[:, : theta_.size], *slots)
+
+        in_parts(update, theta.size)
 
     @abstractmethod
     def numbers(self, t: int) -> tuple[float, ...]:

@@ -36,7 +36,7 @@ class Loss:
 
 def total(K: Array) -> float:
     """Return Σ of all entries in double precision (complex where `check_gradients` takes complex steps)."""
-    result: float = K.sum(dtype=np.result_type(K.dtype, np.float64)).item()
+    result: float = np.add.reduce(K, axis=None, dtype=np.promote_types(K.dtype, np.float64)).item()
     return result
 
 

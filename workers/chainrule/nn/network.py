@@ -75,5 +75,5 @@ def predict(network: Network, parameters: Parameters, X: Array) -> Array:
     A = X
     for L, name in enumerate(network.activations, start=1):
         A = A @ parameters.W[L].T + parameters.B[L]
-        ACTIVATIONS[name].apply(A, np.empty_like(A))
+        ACTIVATIONS[name].apply(A, np.zeros_like(A))
     return A
