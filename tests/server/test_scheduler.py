@@ -107,33 +107,36 @@ def test_stopping_brings_jobs_to_a_checkpoint_and_another_scheduler_goes_on(boar
 
 
 def test_a_job_goes_on_after_the_disk_was_full(board, spec, tmp_path, thread_launcher, monkeypatch):
-    """The store's own limit plays the disk; it is lifted when the scheduler has found out."""
+    """The store's own limit plays the disk, from the first step on; it is lifted when the scheduler has found out."""
     monkeypatch.setattr("chainrule.server.scheduler.STORE_SECONDS", 0.01)
-    connection = board.store._connection
+    connection, update = board.store._connection, board.store.update
     document = spec.document() | {"training": spec.document()["training"] | {"epochs": 100}}
+    full, found = threading.Event(), threading.Event()
 
     def limit(pages):
         connection.exec_driver_sql(f"pragma max_page_count = {pages}")
         connection.commit()
 
+    def fill_and_update(job_id, now, changes, **more):
+        if changes.get("version") and not full.is_set():
+            full.set()
+            limit(1)
+        return update(job_id, now, changes, **more)
+
     class Found(logging.Handler):
         def emit(self, record):
-            if "stands still" in record.getMessage():
+            if "disk is full" in record.getMessage():
                 found.set()
 
     async def play(scheduler):
         job_id = (await board.create(document, None)).id
         scheduler.wake()
-        async for _ in board.watch(job_id, 0):
-            if (await board.read(board.store.job, job_id)).version > 0:
-                break
-        await board.read(limit, 1)
-        await asyncio.to_thread(found.wait, 30)
+        assert await asyncio.to_thread(found.wait, 30)
         await board.read(limit, 1 << 30)
         return await ended(board, job_id)
 
-    found, handler = threading.Event(), Found()
-    logger = logging.getLogger("chainrule.server.scheduler")
+    monkeypatch.setattr(board.store, "update", fill_and_update)
+    logger, handler = logging.getLogger("chainrule.server.scheduler"), Found()
     logger.addHandler(handler)
     try:
         job = scheduled(board, thread_launcher(), tmp_path, play)
