@@ -22,7 +22,9 @@ from chainrule.v1.training_pb2_grpc import TrainingServiceServicer, add_Training
 from chainrule.wire.errors import JobNotFound
 from chainrule.wire.job import Job, JobEvent, JobState
 from chainrule.wire.messages import event_to_message, job_to_message
+from chainrule.wire.record import RecordHeader, StepRecord
 from chainrule.wire.status import to_status
+from chainrule.wire.validation import parse_spec
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MODEL = bytes(range(256)) * 9000
@@ -118,6 +120,17 @@ class Remote(TrainingServiceServicer):
         yield messages.ModelChunk(header={"version": 100, "size": len(MODEL), "sha256": self.model_sha256})
         for start in range(0, len(self.model), 1 << 20):
             yield messages.ModelChunk(data=self.model[start : start + (1 << 20)])
+
+    def GetRecord(self, request, context):  # noqa: N802
+        job = self._job(request, context)
+        spec = parse_spec({"data": {"train": "a.csv", "label": "y"}, "network": {"layers": [{}]}})
+        yield messages.RecordPart(header=RecordHeader(spec, job, "5eed", ("a machine",)).message())
+        for version in range(request.first, (request.last if request.HasField("last") else 4) + 1):
+            yield messages.RecordPart(step=StepRecord(version, 0.5).message())
+
+    def GetReceipt(self, request, context):  # noqa: N802
+        self._job(request, context)
+        return messages.GetReceiptResponse(receipt='{"result": {"steps": 100}}')
 
     def Predict(self, requests, context):  # noqa: N802
         for number, request in enumerate(requests):

@@ -250,3 +250,14 @@ class TestDemo:
         returned, out, _ = run("demo", "--dir", tmp_path, "--json")
         assert returned == code
         assert json.loads(out)["accuracy"] == right / 100
+
+
+class TestReceipt:
+    def test_is_printed_or_written(self, run, tmp_path):
+        code, out, _ = run("receipt", "a1")
+        assert (code, json.loads(out)) == (0, {"result": {"steps": 100}})
+        assert run("receipt", "a1", "-o", tmp_path / "r.json")[:2] == (0, f"{tmp_path / 'r.json'}: the receipt of a1\n")
+        assert json.loads((tmp_path / "r.json").read_text()) == {"result": {"steps": 100}}
+
+    def test_of_an_unknown_job_is_refused(self, run):
+        assert run("receipt", "nobody")[0] == 2

@@ -22,6 +22,8 @@ def test_one_two_and_three_workers_give_the_same_hash(service, job_file, optimiz
         done = service.finish(service.submit(job))
         assert done["state"] == "SUCCEEDED"
         hashes.add(done["weights_sha256"])
+        verdict = service.json("verify", done["id"])
+        assert (verdict["same"], verdict["weights_sha256"]) == (True, done["weights_sha256"])
     assert len(hashes) == 1
 
 

@@ -17,17 +17,20 @@ SPEC = parse_spec(
 SUMMARY = DatasetSummary(("a",), ("no", "yes"), 2, (20, 20), 10, Scaling((0.0,), (1.0,)), "")
 
 
-def report(version, steps=(), evaluations=(), workers=2, pushes=None, warnings=(), ended=False):
+def report(version, steps=(), evaluations=(), workers=2, pushes=None, warnings=(), ended=False, **more):
     return {
         "event": "report",
         "version": version,
         "workers": workers,
         "steps": steps,
         "evaluations": evaluations,
+        "fingerprints": (),
         "pushes": pushes or {},
+        "leases_ended": 0,
+        "machines": (),
         "warnings": warnings,
         "ended": ended,
-    }
+    } | more
 
 
 def told(board, *reports, seconds_between=1.0):

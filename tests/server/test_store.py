@@ -77,8 +77,8 @@ def test_an_illegal_move_changes_nothing(store, job_id):
 
 
 def test_history_keeps_the_first_row_of_a_version(store, job_id):
-    store.update(job_id, NOW, {"version": 2}, new_steps=[(0, 1.5, 8, 0.1), (1, 1.25, 8, 0.1)])
-    store.update(job_id, NOW, {"version": 3}, new_steps=[(1, 9.0, 8, 0.1), (2, 1.0, 8, 0.1)])
+    store.update(job_id, NOW, {"version": 2}, history={"steps": [(0, 1.5, 8, 0.1), (1, 1.25, 8, 0.1)]})
+    store.update(job_id, NOW, {"version": 3}, history={"steps": [(1, 9.0, 8, 0.1), (2, 1.0, 8, 0.1)]})
     assert store.losses(job_id) == [(0, 1.5), (1, 1.25), (2, 1.0)]
 
 
@@ -128,7 +128,7 @@ def test_jobs_come_in_pages_in_order_of_arrival(store):
 def test_only_a_job_that_has_ended_can_be_deleted_and_its_history_goes_along(store, path, job_id):
     with pytest.raises(JobNotFinished, match="cancel it"):
         store.delete(job_id)
-    store.update(job_id, NOW, {}, new_steps=[(0, 1.0, 8, 0.1)])
+    store.update(job_id, NOW, {}, history={"steps": [(0, 1.0, 8, 0.1)]})
     store.move(job_id, Move.CANCEL, NOW)
     store.delete(job_id)
     with pytest.raises(JobNotFound):
@@ -169,3 +169,31 @@ def test_a_full_disk_is_an_error_and_nothing_half_is_kept(store, job_id):
     with pytest.raises(TooMuch, match="full"):
         store.update(job_id, NOW, {"version": 7}, event=("warning", "x" * 100_000))
     assert store.job(job_id) == before
+
+
+def test_hashes_are_on_record_beside_the_losses(store, job_id):
+    history = {"steps": [(v, 1.5 - v, 8, 0.1) for v in range(3)], "fingerprints": [(1, "ab", [[0, 2, "cd"]])]}
+    store.update(job_id, NOW, {}, history=history)
+    rows = [dict(row) for row in store.record(job_id, 1, 2, 10)]
+    assert rows == [
+        {"version": 1, "loss": 0.5, "layers": "ab", "partials": [[0, 2, "cd"]]},
+        {"version": 2, "loss": -0.5, "layers": None, "partials": None},
+    ]
+    assert [row["version"] for row in store.record(job_id, 0, 2, 2)] == [0, 1]
+
+
+def test_a_store_of_the_first_version_is_brought_up_to_date(path):
+    store = Store(path)
+    job_id = store.create(SPEC, None, NOW)[0].id
+    store.close()
+    with sqlite3.connect(path) as older:
+        for statement in ("drop column machines", "drop column faults"):
+            older.execute(f"alter table jobs {statement}")
+        older.execute("drop table fingerprints")
+        older.execute("pragma user_version = 1")
+    older.close()
+    for _ in range(2):
+        store = Store(path)
+        assert (store.row(job_id)["machines"], store.row(job_id)["faults"]) == ([], {})
+        assert store.record(job_id, 0, 9, 9) == []
+        store.close()

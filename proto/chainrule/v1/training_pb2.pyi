@@ -179,6 +179,70 @@ class ModelChunk(_message.Message):
     data: bytes
     def __init__(self, header: _Optional[_Union[ModelHeader, _Mapping]] = ..., data: _Optional[bytes] = ...) -> None: ...
 
+class GetRecordRequest(_message.Message):
+    __slots__ = ("job_id", "first", "last")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    first: int
+    last: int
+    def __init__(self, job_id: _Optional[str] = ..., first: _Optional[int] = ..., last: _Optional[int] = ...) -> None: ...
+
+class RecordHeader(_message.Message):
+    __slots__ = ("spec", "job", "data_sha256", "machines")
+    SPEC_FIELD_NUMBER: _ClassVar[int]
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    DATA_SHA256_FIELD_NUMBER: _ClassVar[int]
+    MACHINES_FIELD_NUMBER: _ClassVar[int]
+    spec: _job_spec_pb2.JobSpec
+    job: Job
+    data_sha256: str
+    machines: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, spec: _Optional[_Union[_job_spec_pb2.JobSpec, _Mapping]] = ..., job: _Optional[_Union[Job, _Mapping]] = ..., data_sha256: _Optional[str] = ..., machines: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class StepRecord(_message.Message):
+    __slots__ = ("version", "loss", "layers", "partials")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    LOSS_FIELD_NUMBER: _ClassVar[int]
+    LAYERS_FIELD_NUMBER: _ClassVar[int]
+    PARTIALS_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    loss: float
+    layers: bytes
+    partials: _containers.RepeatedCompositeFieldContainer[PartialRecord]
+    def __init__(self, version: _Optional[int] = ..., loss: _Optional[float] = ..., layers: _Optional[bytes] = ..., partials: _Optional[_Iterable[_Union[PartialRecord, _Mapping]]] = ...) -> None: ...
+
+class PartialRecord(_message.Message):
+    __slots__ = ("lo", "hi", "digest")
+    LO_FIELD_NUMBER: _ClassVar[int]
+    HI_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    lo: int
+    hi: int
+    digest: bytes
+    def __init__(self, lo: _Optional[int] = ..., hi: _Optional[int] = ..., digest: _Optional[bytes] = ...) -> None: ...
+
+class RecordPart(_message.Message):
+    __slots__ = ("header", "step")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    header: RecordHeader
+    step: StepRecord
+    def __init__(self, header: _Optional[_Union[RecordHeader, _Mapping]] = ..., step: _Optional[_Union[StepRecord, _Mapping]] = ...) -> None: ...
+
+class GetReceiptRequest(_message.Message):
+    __slots__ = ("job_id",)
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    def __init__(self, job_id: _Optional[str] = ...) -> None: ...
+
+class GetReceiptResponse(_message.Message):
+    __slots__ = ("receipt",)
+    RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    receipt: str
+    def __init__(self, receipt: _Optional[str] = ...) -> None: ...
+
 class PredictRequest(_message.Message):
     __slots__ = ("job_id", "arrow_batch")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]

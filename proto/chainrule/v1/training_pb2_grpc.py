@@ -70,6 +70,16 @@ class TrainingServiceStub(object):
                 request_serializer=chainrule_dot_v1_dot_training__pb2.GetModelRequest.SerializeToString,
                 response_deserializer=chainrule_dot_v1_dot_training__pb2.ModelChunk.FromString,
                 _registered_method=True)
+        self.GetRecord = channel.unary_stream(
+                '/chainrule.v1.TrainingService/GetRecord',
+                request_serializer=chainrule_dot_v1_dot_training__pb2.GetRecordRequest.SerializeToString,
+                response_deserializer=chainrule_dot_v1_dot_training__pb2.RecordPart.FromString,
+                _registered_method=True)
+        self.GetReceipt = channel.unary_unary(
+                '/chainrule.v1.TrainingService/GetReceipt',
+                request_serializer=chainrule_dot_v1_dot_training__pb2.GetReceiptRequest.SerializeToString,
+                response_deserializer=chainrule_dot_v1_dot_training__pb2.GetReceiptResponse.FromString,
+                _registered_method=True)
         self.Predict = channel.stream_stream(
                 '/chainrule.v1.TrainingService/Predict',
                 request_serializer=chainrule_dot_v1_dot_training__pb2.PredictRequest.SerializeToString,
@@ -126,6 +136,20 @@ class TrainingServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetRecord(self, request, context):
+        """What a replay is compared with: one header, then what is on record of each step, in order.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetReceipt(self, request, context):
+        """The receipt of a job that has succeeded: how its result can be had again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Predict(self, request_iterator, context):
         """Outputs for batches of rows, in the order of the requests.
         """
@@ -170,6 +194,16 @@ def add_TrainingServiceServicer_to_server(servicer, server):
                     servicer.GetModel,
                     request_deserializer=chainrule_dot_v1_dot_training__pb2.GetModelRequest.FromString,
                     response_serializer=chainrule_dot_v1_dot_training__pb2.ModelChunk.SerializeToString,
+            ),
+            'GetRecord': grpc.unary_stream_rpc_method_handler(
+                    servicer.GetRecord,
+                    request_deserializer=chainrule_dot_v1_dot_training__pb2.GetRecordRequest.FromString,
+                    response_serializer=chainrule_dot_v1_dot_training__pb2.RecordPart.SerializeToString,
+            ),
+            'GetReceipt': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetReceipt,
+                    request_deserializer=chainrule_dot_v1_dot_training__pb2.GetReceiptRequest.FromString,
+                    response_serializer=chainrule_dot_v1_dot_training__pb2.GetReceiptResponse.SerializeToString,
             ),
             'Predict': grpc.stream_stream_rpc_method_handler(
                     servicer.Predict,
@@ -367,6 +401,60 @@ class TrainingService(object):
             '/chainrule.v1.TrainingService/GetModel',
             chainrule_dot_v1_dot_training__pb2.GetModelRequest.SerializeToString,
             chainrule_dot_v1_dot_training__pb2.ModelChunk.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRecord(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/chainrule.v1.TrainingService/GetRecord',
+            chainrule_dot_v1_dot_training__pb2.GetRecordRequest.SerializeToString,
+            chainrule_dot_v1_dot_training__pb2.RecordPart.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetReceipt(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chainrule.v1.TrainingService/GetReceipt',
+            chainrule_dot_v1_dot_training__pb2.GetReceiptRequest.SerializeToString,
+            chainrule_dot_v1_dot_training__pb2.GetReceiptResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -162,13 +162,17 @@ class EarlyStoppingSpec:
 
 @dataclass(frozen=True, config=_strict)
 class TrainingSpec:
-    """How long and in which portions. `batch_size` is over all shards; shards None means as many as max_workers."""
+    """How long and in which portions. `batch_size` is over all shards; shards None means as many as max_workers.
+
+    The history has the hash of every `hash_every`-th version, 0 for none.
+    """
 
     epochs: Count = 30
     batch_size: Count = 64
     shards: Annotated[int, Ge(1), Le(65536)] | None = None
     seed: Annotated[int, Ge(0), Le(2**63 - 1)] = 0
     checkpoint_seconds: Positive = 30.0
+    hash_every: Annotated[int, Ge(0), Le(2**31 - 1)] = 1
 
 
 @dataclass(frozen=True, config=_strict)

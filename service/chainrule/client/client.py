@@ -1,10 +1,12 @@
 """The service, as Python objects."""
 
 import builtins
+import json
 import os
 import threading
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,6 +22,7 @@ from chainrule.v1.training_pb2_grpc import TrainingServiceStub
 from chainrule.wire.errors import DeadlineExceeded, ServiceUnavailable
 from chainrule.wire.job import Job, JobEvent
 from chainrule.wire.messages import event_from_message, job_from_message, spec_to_message
+from chainrule.wire.record import RecordHeader, StepRecord
 from chainrule.wire.spec import JobSpec
 from chainrule.wire.validation import parse_spec
 
@@ -27,6 +30,8 @@ WATCH_SECONDS = 60.0
 """The deadline of one stream of `watch`; the next goes on where it ended."""
 TRANSFER_SECONDS = 600.0
 """The deadline of a model's download and of a table's predictions."""
+RECORD_SECONDS = 86_400.0
+"""The deadline of a record's stream: it is read as fast as the steps are computed again."""
 
 
 class Client:
@@ -131,6 +136,22 @@ class Client:
         stream = self._stub.GetModel(messages.GetModelRequest(job_id=id), timeout=TRANSFER_SECONDS)
         with ended(stream, self.address) as chunks:
             return save_model(chunks, Path(path))
+
+    @contextmanager
+    def record(
+        self, id: str, first: int = 0, last: int | None = None
+    ) -> Iterator[tuple[RecordHeader, Iterator[StepRecord]]]:
+        """Give what is on record of a job: the whole, and its steps from version `first` to `last`, as they come."""
+        request = messages.GetRecordRequest(job_id=id, first=first, last=last)
+        with ended(self._stub.GetRecord(request, timeout=RECORD_SECONDS), self.address) as parts:
+            header = RecordHeader.from_message(next(parts).header)
+            yield header, (StepRecord.from_message(part.step) for part in parts)
+
+    def receipt(self, id: str) -> dict[str, Any]:
+        """Return the receipt of a job that has succeeded. Raises JobNotFinished."""
+        answer = self._ask(self._stub.GetReceipt, messages.GetReceiptRequest(job_id=id))
+        receipt: dict[str, Any] = json.loads(answer.receipt)
+        return receipt
 
     def predict(self, id: str, rows: pa.Table | str | os.PathLike[str]) -> Predictions:
         """Return the model's outputs for a table, or for a CSV, Parquet or Arrow file. Raises InvalidData."""

@@ -1,5 +1,6 @@
 """The command line, but for `serve`, which chainrule.server.main adds."""
 
+import json
 from pathlib import Path
 
 import click
@@ -181,6 +182,26 @@ def download(job: str, output: Path, as_json: bool) -> None:
         path = client.download(job, output)
     size = path.stat().st_size
     tell(as_json, {"path": str(path), "bytes": size}, f"{path}: {size:,} bytes")
+
+
+@group.command()
+@_job
+@click.option("-o", "--output", type=_output, help="The file; else it is printed.")
+@options.server
+def receipt(job: str, output: Path | None) -> None:
+    """Print the receipt of a job: all that it takes to have its result again, and what it has survived.
+
+    \b
+    chainrule receipt JOB
+    chainrule receipt JOB -o receipt.json
+    """
+    with connect() as client:
+        text = json.dumps(client.receipt(job), indent=2)
+    if output is None:
+        click.echo(text)
+    else:
+        output.write_text(text + "\n")
+        click.echo(f"{output}: the receipt of {job}")
 
 
 @group.command()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from chainrule.data.shard_tree import Node
 from chainrule.data.work import Work
 from chainrule.nn import Array
+from chainrule.parameter_server.fingerprints import Fingerprints
 from chainrule.parameter_server.plan import Outcome, Step
 from chainrule.parameter_server.state import TrainingState
 from chainrule.parameter_server.watch import Memory
@@ -23,7 +24,10 @@ class Report:
     version: int
     workers: int
     steps: tuple[tuple[Step, float], ...]  # with seconds
+    fingerprints: dict[int, bytes]  # of the versions whose hash is asked for
     pushes: dict[str, int]
+    leases_ended: int
+    machines: tuple[dict[str, str], ...]  # that have not been told of before
     warnings: tuple[str, ...]
     ended: bool
 
@@ -49,8 +53,11 @@ class Snapshot:
 
 @dataclass
 class _Unreported:
+    fingerprints: Fingerprints
     steps: list[tuple[Step, float]] = field(default_factory=list)
     pushes: Counter[str] = field(default_factory=Counter)
+    leases_ended: int = 0
+    machines: list[dict[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     changed: bool = False
 
@@ -66,8 +73,11 @@ class Coordinator:
         self._weights = state.parameters.flat.copy()
         self._failure: str | None = None
         self._stopped = False
-        self._unreported = _Unreported()
+        self._unreported = self._nothing()
         self._step_began = clock()
+
+    def _nothing(self) -> _Unreported:
+        return _Unreported(Fingerprints(self._state.parameters.sizes))
 
     @property
     def generation(self) -> int:
@@ -128,6 +138,8 @@ class Coordinator:
             self._notify()
 
     def _record(self, step: Step) -> None:
+        if step.training is not None and self._state.plan.hashes(step.version):
+            self._unreported.fingerprints.add(step.version, self._weights)
         if self._state.version > step.version or self._state.complete:
             self._weights = self._state.parameters.flat.copy()
         now = self._clock()
@@ -184,6 +196,12 @@ class Coordinator:
         self._unreported.warnings.append(message)
         self._notify()
 
+    def tell_machine(self, machine: dict[str, str]) -> None:
+        """Add a kind of machine that takes part to the next report."""
+        with self._changed:
+            self._unreported.machines.append(machine)
+            self._notify()
+
     def wake(self) -> None:
         """Make every waiting thread look again."""
         with self._changed:
@@ -200,6 +218,7 @@ class Coordinator:
         with self._changed:
             while not self._ended:
                 for incarnation in self._state.expire(self._clock()):
+                    self._unreported.leases_ended += 1
                     self._warn(f"worker {self._names[incarnation]} has been silent for too long; its shards go on")
                 end = self._state.members.next_end()
                 self._changed.wait(None if end is None else max(0.0, end - self._clock()))
@@ -214,16 +233,20 @@ class Coordinator:
                 self._changed.wait()
             if self._failure is not None and not self._unreported.changed:
                 raise TrainingFailed(self._failure)
-            news, self._unreported = self._unreported, _Unreported()
-            state = self._state
-            return Report(
-                state.version,
-                len(state.members),
-                tuple(news.steps),
-                {str(outcome): count for outcome, count in news.pushes.items()},
-                tuple(news.warnings),
-                self._ended and self._failure is None,
-            )
+            news, self._unreported = self._unreported, self._nothing()
+            version, workers, ended = self._state.version, len(self._state.members), self._ended
+            failed = self._failure is not None
+        return Report(
+            version,
+            workers,
+            tuple(news.steps),
+            news.fingerprints.compute(),
+            {str(outcome): count for outcome, count in news.pushes.items()},
+            news.leases_ended,
+            tuple(news.machines),
+            tuple(news.warnings),
+            ended and not failed,
+        )
 
     @property
     def _ended(self) -> bool:

@@ -1,8 +1,9 @@
 """The words between the parameter server's state and those who drive it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from chainrule.data.shard_tree import Node
 from chainrule.wire.partials import Sums
 
 
@@ -19,12 +20,16 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Plan:
-    """How many steps there are, how many make an epoch, over how many shards, and whether epochs are validated."""
+    """How many steps there are, how many make an epoch, over how many shards, and whether epochs are validated.
+
+    The history has the hash of every `hash_every`-th version; 0 means of none.
+    """
 
     steps: int
     steps_per_epoch: int
     shards: int
     validates: bool
+    hash_every: int = 0
 
     def trains(self, version: int) -> bool:
         """Whether a gradient is wanted at this version."""
@@ -38,11 +43,19 @@ class Plan:
         """Whether validation sums are wanted at this version: behind each epoch."""
         return self.validates and self.begins_epoch(version)
 
+    def hashes(self, version: int) -> bool:
+        """Whether the history has this version's hash."""
+        return self.hash_every > 0 and self.trains(version) and version % self.hash_every == 0
+
 
 @dataclass(frozen=True)
 class Step:
-    """What version t has told: its training sums before the update, its validation sums; None where not asked for."""
+    """What version t has told: its training sums before the update, its validation sums; None where not asked for.
+
+    `digests` are the hashes of the partials that it is made of, which workers cut as they happened to.
+    """
 
     version: int
     training: Sums | None
     validation: Sums | None
+    digests: tuple[tuple[Node, bytes], ...] = field(default=(), compare=False)

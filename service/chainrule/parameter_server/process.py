@@ -99,13 +99,21 @@ class ParameterServer:
             for step, _ in report.steps
             if step.validation is not None
         ]
+        digests = {step.version: step.digests for step, _ in report.steps}
+        fingerprints = [
+            (version, layers.hex(), [(*node, digest.hex()) for node, digest in digests[version]])
+            for version, layers in report.fingerprints.items()
+        ]
         self._control.send(
             "report",
             version=report.version,
             workers=report.workers,
             steps=steps,
             evaluations=evaluations,
+            fingerprints=fingerprints,
             pushes=report.pushes,
+            leases_ended=report.leases_ended,
+            machines=report.machines,
             warnings=report.warnings,
             ended=report.ended,
         )

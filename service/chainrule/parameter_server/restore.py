@@ -19,7 +19,7 @@ def restore(
 ) -> tuple[TrainingState, list[str]]:
     """Return the state and a warning for each damaged checkpoint. The latest comes first. Raises TooMuch."""
     network = summary.network(spec)
-    plan = Plan(summary.steps(spec), summary.steps_per_epoch(spec), spec.shards, summary.validation_rows > 0)
+    plan = make_plan(spec, summary)
     update, watch = make_update(spec, plan.steps, plan.steps_per_epoch), make_watch(spec)
     names = (*update.optimizer.slots, *([BEST] if watch.stopping else []))
     check_memory(network, len(names))
@@ -36,6 +36,12 @@ def restore(
     parameters = initialize(network, spec.training.seed)
     slots = {name: _zeros(parameters.flat.size) for name in names}
     return TrainingState(plan, generation, parameters, update, slots, watch), warnings
+
+
+def make_plan(spec: JobSpec, summary: DatasetSummary) -> Plan:
+    """Return what a job's steps are."""
+    steps, validates = summary.steps(spec), summary.validation_rows > 0
+    return Plan(steps, summary.steps_per_epoch(spec), spec.shards, validates, spec.training.hash_every)
 
 
 def _zeros(size: int) -> Array:

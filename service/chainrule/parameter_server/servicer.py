@@ -36,7 +36,7 @@ class ParameterServicer(ParameterServiceServicer):  # type: ignore[misc]
 
     def __init__(self, job: Assignable, coordinator: Coordinator) -> None:
         self._job, self._coordinator = job, coordinator
-        self._first_machine: pb.Machine | None = None
+        self._machines: list[dict[str, str]] = []
         self._lock = threading.Lock()
 
     def Join(self, request: pb.JoinRequest, context: grpc.ServicerContext) -> pb.JoinResponse:  # noqa: N802
@@ -70,13 +70,17 @@ class ParameterServicer(ParameterServiceServicer):  # type: ignore[misc]
 
     def _compare(self, request: pb.JoinRequest) -> None:
         """Warn of a worker whose processor or libraries may round otherwise than the first worker's."""
+        machine = {part: getattr(request.machine, part) for part in ("cpu", "numpy", "blas")}
         with self._lock:
-            first = self._first_machine = self._first_machine or request.machine
-        for part in ("cpu", "numpy", "blas"):
-            ours, theirs = getattr(first, part), getattr(request.machine, part)
-            if ours != theirs:
+            if machine not in self._machines:
+                self._machines.append(machine)
+                self._coordinator.tell_machine(machine)
+            first = self._machines[0]
+        for part, theirs in machine.items():
+            if first[part] != theirs:
                 self._coordinator.warn(
-                    f"worker {request.worker} has {part} {theirs!r}, the first worker {ours!r}: the bits may differ"
+                    f"worker {request.worker} has {part} {theirs!r}, the first worker {first[part]!r}: "
+                    "the bits may differ"
                 )
 
 

@@ -8,12 +8,12 @@ whatever is still under way for t is stale.
 from dataclasses import astuple, replace
 
 import numpy as np
-import xxhash
 
 from chainrule.data.shard_tree import Node, parent
 from chainrule.data.work import Work
 from chainrule.nn import Array, Parameters, Update
 from chainrule.parameter_server.assignment import Assignment
+from chainrule.parameter_server.fingerprints import digest
 from chainrule.parameter_server.members import Members
 from chainrule.parameter_server.plan import Outcome, Plan, Step
 from chainrule.parameter_server.watch import Memory, Watch
@@ -89,13 +89,13 @@ class TrainingState:
         outcome = self._judge(incarnation, generation, version, node, partial)
         if outcome is not Outcome.APPLIED:
             return outcome, None
-        self._digests[node] = _digest(partial)
+        self._digests[node] = digest(partial)
         self._assignment.settle(incarnation, node)
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is found and told
             total = self._add(node, partial)
             if total is None:
                 return outcome, None
-            step = self._complete_version(total) if _finite(total) else None
+            step = self.complete_version(total) if _finite(total) else None
         return (Outcome.NONFINITE, None) if step is None else (outcome, step)
 
     def _judge(self, incarnation: int, generation: int, version: int, node: Node, partial: Partial) -> Outcome:
@@ -104,7 +104,7 @@ class TrainingState:
         if generation != self.generation or incarnation not in self.members or version > self.version:
             return Outcome.FENCED
         if node in self._digests:
-            return Outcome.DUPLICATE if self._digests[node] == _digest(partial) else Outcome.DIVERGED
+            return Outcome.DUPLICATE if self._digests[node] == digest(partial) else Outcome.DIVERGED
         if self.complete or not self._assignment.owes(incarnation, node):
             return Outcome.FENCED
         expected = self.parameters.flat.shape if self.plan.trains(version) else (0,)
@@ -124,10 +124,11 @@ class TrainingState:
             node, above = above, parent(above, self.plan.shards)
         return partial
 
-    def _complete_version(self, total: Partial) -> Step | None:
-        """Take this version's step; None where the last one makes the weights infinite: no later one tells."""
+    def complete_version(self, total: Partial) -> Step | None:
+        """Take this version's step from the root's sum; None where the last one makes the weights infinite."""
         train, evaluate = self.plan.trains(self.version), self.plan.evaluates(self.version)
-        step = Step(self.version, total.training if train else None, total.validation if evaluate else None)
+        training, validation = (total.training if train else None), (total.validation if evaluate else None)
+        step = Step(self.version, training, validation, tuple(self._digests.items()))
         if self.plan.begins_epoch(self.version):
             self._close_epoch(step.validation)
         if train and not self.memory.ended:
@@ -162,12 +163,6 @@ class TrainingState:
         if self.watch.stopping and self.memory.stopping.best is not None:
             np.copyto(self.parameters.flat, self.slots[BEST])
         self.memory = replace(self.memory, ended=True)
-
-
-def _digest(partial: Partial) -> bytes:
-    digest = xxhash.xxh3_128(partial.gradient.data)
-    digest.update(repr((partial.training, partial.validation)).encode())
-    return digest.digest()
 
 
 def _finite(partial: Partial) -> bool:

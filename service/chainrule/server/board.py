@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from chainrule.server.jobs import Move
 from chainrule.server.metrics import LiveJob
-from chainrule.server.store import Numbers, Store
+from chainrule.server.store import History, Store
 from chainrule.wire.job import Job, JobState
 
 P = ParamSpec("P")
@@ -53,15 +53,12 @@ class Board:
         job_id: str,
         changes: dict[str, Any],
         event: tuple[str, str] | None = None,
-        new_steps: Numbers = (),
-        new_evaluations: Numbers = (),
+        history: History | None = None,
     ) -> Job:
         """Change what is known of a job, with an event (kind, message) where it is worth one."""
 
         def change() -> Job:
-            return self.store.update(
-                job_id, self._now(), changes, event=event, new_steps=new_steps, new_evaluations=new_evaluations
-            )
+            return self.store.update(job_id, self._now(), changes, event=event, history=history)
 
         return await self._tell(await self.read(change))
 

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import click
 
+from chainrule.client import options
 from chainrule.client.commands import group, invoke
+from chainrule.client.display import open_console
+from chainrule.client.exits import DONE, FAILED
 from chainrule.server.settings import Settings
 
 
@@ -60,6 +63,32 @@ def serve(
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     asyncio.run(run(settings, announce))
+
+
+@group.command()
+@click.argument("job", metavar="JOB")
+@click.option("--first", type=click.IntRange(0), default=0, show_default=True, help="First step to compare.")
+@click.option("--last", type=click.IntRange(0), help="Last step; all that are on record if nothing is said.")
+@click.option("--data", metavar="FILE", help="Where the training data is here, if not where the job file says.")
+@options.as_json
+@options.server
+def verify(job: str, first: int, last: int | None, data: str | None, as_json: bool) -> None:
+    """Train a job again, here and on one processor, and compare it step by step with what is on record.
+
+    It says OK, or the first step, layer and shards where they part, and then the exit code is 1. A job that still
+    runs is compared as far as it has come.
+
+    \b
+    chainrule verify JOB
+    chainrule verify JOB --first 1000 --last 2000
+    chainrule verify JOB --data copy-of-the-data.csv --json
+    """
+    from chainrule.server.verify import verify as verified
+
+    with options.connect() as client:
+        verdict = verified(client, job, first, last, data, open_console(stderr=True))
+    options.tell(as_json, verdict.document(), str(verdict))
+    raise click.exceptions.Exit(DONE if verdict.same else FAILED)
 
 
 def main() -> int:

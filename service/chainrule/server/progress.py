@@ -1,12 +1,14 @@
 """From the parameter server's reports to what is known of a job: history, metrics, events."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 from chainrule.data.dataset import DatasetSummary
 from chainrule.server.board import Board
 from chainrule.server.jobs import Move
+from chainrule.server.store import HISTORY
 from chainrule.wire.job import JobState
 from chainrule.wire.spec import JobSpec
 
@@ -32,10 +34,14 @@ class Progress:
         self._workers = 0
         self._told, self._untold = float("-inf"), False
         self._rate = Rate(clock())
+        self._machines: list[dict[str, str]] = []
+        self._faults: Counter[str] = Counter()
 
     async def begin(self, version: int) -> None:
         """Note what the data has told, and the version that training goes on from."""
         self.version = version
+        row = await self._board.read(self._board.store.row, self._job_id)
+        self._machines, self._faults = list(row["machines"]), Counter(row["faults"])
         changes = {
             "data": self._summary.document(),
             "steps": self._summary.steps(self._spec),
@@ -54,7 +60,12 @@ class Progress:
         self._count(report)
         changes = self._changes(report, job.metrics)
         event = self._event(report)
-        await self._board.update(self._job_id, changes, event, report["steps"], report["evaluations"])
+        await self._board.update(self._job_id, changes, event, {name: report[name] for name in HISTORY})
+
+    async def survive(self, fault: str, warning: str) -> None:
+        """Count a fault that training goes on from, and warn of it."""
+        self._faults[fault] += 1
+        await self._board.update(self._job_id, {"faults": dict(self._faults)}, ("warning", warning))
 
     def _epoch(self, version: int) -> int:
         return version // self._summary.steps_per_epoch(self._spec)
@@ -65,6 +76,9 @@ class Progress:
             live.observe_step(seconds, rows)
         for outcome, count in report["pushes"].items():
             live.observe_push(outcome, count)
+        refused = {f"pushes_{outcome}": count for outcome, count in report["pushes"].items() if outcome != "applied"}
+        self._faults.update(refused, leases_ended=report["leases_ended"])
+        self._machines += [machine for machine in report["machines"] if machine not in self._machines]
 
     def _changes(self, report: dict[str, Any], metrics: dict[str, dict[str, float]]) -> dict[str, Any]:
         self.version = report["version"]
@@ -79,6 +93,8 @@ class Progress:
             "epoch": self._epoch(self.version),
             "workers": report["workers"],
             "metrics": metrics,
+            "machines": self._machines,
+            "faults": dict(+self._faults),
             "samples_per_second": self._rate.add(self._clock(), sum(step[2] for step in report["steps"])),
         }
 

@@ -144,7 +144,7 @@ class Run:
                 self._failed.set_result(f"{self._failures} workers in a row have failed, the last one so: {reason}")
             return
         await self._start_worker()
-        await self._board.update(self.job_id, {}, ("warning", f"worker {name} has ended and is replaced: {reason}"))
+        await self._progress.survive("workers_replaced", f"worker {name} has ended and is replaced: {reason}")
 
     async def stop(self) -> bool:
         """Ask for a checkpoint and the end, whereupon `execute` returns; False where training has not begun."""

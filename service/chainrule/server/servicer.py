@@ -1,6 +1,7 @@
 """TrainingService: messages in, messages out."""
 
 import asyncio
+import json
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import wraps
@@ -11,6 +12,7 @@ import grpc
 
 from chainrule.server.board import Board
 from chainrule.server.models import Models, predict
+from chainrule.server.records import Records
 from chainrule.server.scheduler import Scheduler
 from chainrule.v1 import training_pb2 as pb
 from chainrule.v1.training_pb2_grpc import TrainingServiceServicer
@@ -58,7 +60,7 @@ class TrainingServicer(TrainingServiceServicer):  # type: ignore[misc]
 
     def __init__(self, board: Board, scheduler: Scheduler, folder: Path) -> None:
         self._board, self._scheduler, self._folder = board, scheduler, folder
-        self._models = Models(board)
+        self._models, self._records = Models(board), Records(board)
 
     @_unary
     async def SubmitJob(self, request: pb.SubmitJobRequest, context: Context) -> pb.SubmitJobResponse:  # noqa: N802
@@ -109,6 +111,22 @@ class TrainingServicer(TrainingServiceServicer):  # type: ignore[misc]
         yield pb.ModelChunk(header=pb.ModelHeader(version=version, size=len(content), sha256=sha256))
         for start in range(0, len(content), CHUNK_BYTES):
             yield pb.ModelChunk(data=content[start : start + CHUNK_BYTES])
+
+    @_streamed
+    async def GetRecord(  # noqa: N802
+        self, request: pb.GetRecordRequest, context: Context
+    ) -> AsyncIterator[pb.RecordPart]:
+        """Send what is on record of a job."""
+        header = await self._records.header(request.job_id)
+        yield pb.RecordPart(header=header.message())
+        last = request.last if request.HasField("last") else header.job.steps
+        async for step in self._records.steps(request.job_id, request.first, last):
+            yield pb.RecordPart(step=step.message())
+
+    @_unary
+    async def GetReceipt(self, request: pb.GetReceiptRequest, context: Context) -> pb.GetReceiptResponse:  # noqa: N802
+        """Return the receipt of a job."""
+        return pb.GetReceiptResponse(receipt=json.dumps(await self._records.receipt(request.job_id)))
 
     @_streamed
     async def Predict(  # noqa: N802

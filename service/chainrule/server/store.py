@@ -8,7 +8,7 @@ import json
 import secrets
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,13 +19,15 @@ from sqlalchemy.dialects.sqlite import insert
 
 from chainrule.server import tables
 from chainrule.server.jobs import Move, after
-from chainrule.server.tables import checkpoints, evaluations, events, jobs, steps
+from chainrule.server.tables import checkpoints, evaluations, events, fingerprints, jobs, steps
 from chainrule.wire.errors import InvalidJob, JobNotFinished, JobNotFound, LaunchFailed, TooMuch, Violation
 from chainrule.wire.job import Job, JobEvent, JobState
 from chainrule.wire.messages import event_to_message
 
 Row = sa.RowMapping
-Numbers = Sequence[Sequence[float | None]]
+History = Mapping[str, Sequence[Sequence[Any]]]
+"""Rows behind the job's id for the tables of HISTORY, by their names."""
+HISTORY = {table.name: table for table in (steps, evaluations, fingerprints)}
 _LIVE = (JobState.STARTING, JobState.RUNNING)
 
 
@@ -54,6 +56,9 @@ class Store:
                     f"the store {path} was written by a newer Chainrule (version {version} of its tables, "
                     f"{tables.SCHEMA_VERSION} is known here): start that one, or take another data folder"
                 )
+            for newer in range(version + 1, tables.SCHEMA_VERSION + 1) if version else ():
+                for statement in tables.MIGRATIONS[newer]:
+                    connection.exec_driver_sql(statement)
             tables.metadata.create_all(connection)
             connection.exec_driver_sql(f"PRAGMA user_version = {tables.SCHEMA_VERSION}")
 
@@ -137,14 +142,13 @@ class Store:
         changes: dict[str, Any],
         *,
         event: tuple[str, str] | None = None,
-        new_steps: Numbers = (),
-        new_evaluations: Numbers = (),
+        history: History | None = None,
     ) -> Job:
         """Change a job's columns, add history that is new, and add an event (kind, message): all or nothing."""
         with self._transaction() as connection:
             _update(connection, job_id, changes)
-            _add_history(connection, job_id, steps, ("version", "loss", "rows", "seconds"), new_steps)
-            _add_history(connection, job_id, evaluations, ("version", "loss", "accuracy"), new_evaluations)
+            for name, rows in (history or {}).items():
+                _add_history(connection, job_id, HISTORY[name], rows)
             if event is None:
                 return _job(_row(connection, job_id))
             return self._add_event(connection, job_id, now, *event)
@@ -154,6 +158,17 @@ class Store:
         query = sa.select(steps.c.version, steps.c.loss).where(steps.c.job_id == job_id).order_by(steps.c.version)
         with self._transaction() as connection:
             return [(version, loss) for version, loss in connection.execute(query)]
+
+    def record(self, job_id: str, first: int, last: int, limit: int) -> list[Row]:
+        """Return up to `limit` steps from `first` to `last`: version, loss, and the hashes where there are any."""
+        table = steps.outerjoin(
+            fingerprints, (steps.c.job_id == fingerprints.c.job_id) & (steps.c.version == fingerprints.c.version)
+        )
+        columns = (steps.c.version, steps.c.loss, fingerprints.c.layers, fingerprints.c.partials)
+        query = sa.select(*columns).select_from(table).where(steps.c.job_id == job_id)
+        query = query.where(steps.c.version.between(first, last)).order_by(steps.c.version).limit(limit)
+        with self._transaction() as connection:
+            return list(connection.execute(query).mappings())
 
     def add_checkpoint(self, job_id: str, now: datetime, checkpoint: dict[str, Any], keep: int) -> list[str]:
         """Record a checkpoint; forget all but the last `keep` and return the forgotten ones' paths."""
@@ -215,12 +230,11 @@ def _update(connection: sa.Connection, job_id: str, changes: dict[str, Any]) -> 
         connection.execute(jobs.update().where(jobs.c.id == job_id).values(**changes))
 
 
-def _add_history(
-    connection: sa.Connection, job_id: str, table: sa.Table, columns: tuple[str, ...], rows: Numbers
-) -> None:
+def _add_history(connection: sa.Connection, job_id: str, table: sa.Table, rows: Sequence[Sequence[Any]]) -> None:
     """A replay after a recovery tells what is known already, with the same bits: the first row stays."""
     if rows:
-        values = [{"job_id": job_id, **dict(zip(columns, row, strict=True))} for row in rows]
+        columns = [column.name for column in table.columns]
+        values = [dict(zip(columns, (job_id, *row), strict=True)) for row in rows]
         connection.execute(insert(table).on_conflict_do_nothing(), values)
 
 

@@ -2,8 +2,16 @@
 
 from sqlalchemy import JSON, Column, Float, ForeignKey, Integer, LargeBinary, MetaData, String, Table
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Rises with every change of the tables; a store of a newer version is refused untouched."""
+
+MIGRATIONS = {
+    2: (
+        "ALTER TABLE jobs ADD COLUMN machines JSON NOT NULL DEFAULT '[]'",
+        "ALTER TABLE jobs ADD COLUMN faults JSON NOT NULL DEFAULT '{}'",
+    )
+}
+"""What turns the tables of the version before into those of a version; tables that are new make themselves."""
 
 metadata = MetaData()
 
@@ -30,6 +38,8 @@ jobs = Table(
     Column("workers", Integer, nullable=False, default=0),
     Column("metrics", JSON, nullable=False, default=dict),
     Column("weights_sha256", String),
+    Column("machines", JSON, nullable=False, default=list),  # each kind that has taken part: cpu, numpy, blas
+    Column("faults", JSON, nullable=False, default=dict),  # what training has survived: kind -> how often
     Column("samples_per_second", Float, nullable=False, default=0.0),
     Column("created", Float, nullable=False),  # seconds since 1970
     Column("started", Float),
@@ -63,6 +73,15 @@ evaluations = Table(
     Column("version", Integer, primary_key=True),
     Column("loss", Float, nullable=False),
     Column("accuracy", Float),
+)
+
+fingerprints = Table(
+    "fingerprints",
+    metadata,
+    _job_id(),
+    Column("version", Integer, primary_key=True),
+    Column("layers", String, nullable=False),  # hexadecimal, of the weights at this version
+    Column("partials", JSON, nullable=False),  # [lo, hi, hexadecimal] of each node that was pushed
 )
 
 checkpoints = Table(

@@ -28,6 +28,7 @@ class DatasetSummary:
     validation_rows: int
     scaling: Scaling
     sha256: str
+    sha256_of_shards: tuple[str, ...] = ()
 
     def network(self, spec: JobSpec) -> Network:
         """Return the job's network with the sizes n^0 and n^N that the data gives."""
@@ -70,7 +71,8 @@ def load_dataset(spec: JobSpec) -> tuple[DatasetSummary, list[Shard]]:
     shards = [Shard(X[own], Y[own], X[held], Y[held]) for own, held in zip(training, validation, strict=True)]
     rows = tuple(len(own) for own in training)
     held_out = sum(map(len, validation))
-    return DatasetSummary(columns, classes, len(classes) or 1, rows, held_out, scaling, sha256), shards
+    hashes = tuple(shard.sha256 for shard in shards)
+    return DatasetSummary(columns, classes, len(classes) or 1, rows, held_out, scaling, sha256, hashes), shards
 
 
 def _some(names: list[str]) -> str:

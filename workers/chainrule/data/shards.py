@@ -1,5 +1,6 @@
 """Data shards: who owns which row, and in which order a shard visits its rows."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,15 @@ class Shard:
     Y: NDArray[Any]
     validation_X: Array
     validation_Y: NDArray[Any]
+
+    @property
+    def sha256(self) -> str:
+        """The hash of all rows."""
+        digest = hashlib.sha256()
+        for part in (self.X, self.Y, self.validation_X, self.validation_Y):
+            digest.update(f"{part.dtype.str} {part.shape}".encode())
+            digest.update(np.ascontiguousarray(part).data)
+        return digest.hexdigest()
 
 
 def split_rows(rows: int, validation_fraction: float, shards: int, seed: int) -> tuple[list[Rows], list[Rows]]:

@@ -20,10 +20,8 @@ def clip_by_value(gradient: Parameters, limit: float) -> None:
 
 def clip_by_layer_norm(gradient: Parameters, limit: float) -> None:
     """g^L ← g^L min(1, limit / ‖g^L‖), W^L and B^L of a layer together."""
-    end = 0
-    for L, W in gradient.W.items():
-        start, end = end, end + W.size + gradient.B[L].size
-        _clip(gradient.flat[start:end], limit)
+    for _, layer in gradient.layers():
+        _clip(layer, limit)
 
 
 def clip_by_global_norm(gradient: Parameters, limit: float) -> None:

@@ -48,6 +48,13 @@ class Parameters:
         """n^0..n^N."""
         return self.W[1].shape[1], *(len(W) for W in self.W.values())
 
+    def layers(self) -> Iterator[tuple[int, Array]]:
+        """Yield (L, the part of the flat buffer that W^L and B^L are)."""
+        end = 0
+        for L, W in self.W.items():
+            start, end = end, end + W.size + self.B[L].size
+            yield L, self.flat[start:end]
+
     def named(self) -> Iterator[tuple[str, Array]]:
         """Yield ("W1", W^1), ("B1", B^1), ("W2", W^2), ... in the order of the flat buffer."""
         for L in self.W:

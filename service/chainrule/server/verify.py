@@ -1,0 +1,91 @@
+"""`chainrule verify`: is a job's result the one that its spec and data give?"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from threadpoolctl import threadpool_limits
+
+from chainrule.client.client import Client
+from chainrule.data.dataset import DatasetSummary, load_dataset
+from chainrule.data.shards import Shard
+from chainrule.server.replay import Parting, Replay, compare
+from chainrule.wire.errors import InvalidData
+from chainrule.wire.job import JobState
+from chainrule.wire.record import RecordHeader
+from chainrule.worker.machine import describe_machine
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came out: `first` to `last` are the versions that were compared, `sha256` that of the replay's weights."""
+
+    job: str
+    first: int
+    last: int
+    sha256: str
+    final: bool
+    parting: Parting | None
+    machines: tuple[str, ...]
+
+    @property
+    def same(self) -> bool:
+        """Whether the replay has the bits that are on record."""
+        return self.parting is None
+
+    def document(self) -> dict[str, Any]:
+        """Return the verdict as plain data for JSON."""
+        parted = self.parting and {
+            "step": self.parting.version,
+            "layers": list(self.parting.layers),
+            "shards": [list(node) for node in self.parting.shards],
+        }
+        span = {"first": self.first, "last": self.last}
+        return {"job": self.job, "same": self.same, **span, "weights_sha256": self.sha256, "parted": parted}
+
+    def __str__(self) -> str:
+        if self.parting is None:
+            end = "and the trained weights are the same bits" if self.final else "are the same bits"
+            return f"OK: steps {self.first:,} to {self.last:,} {end}, sha256 {self.sha256}"
+        here = describe_machine()
+        there = "; ".join(self.machines) or "unknown machines"
+        return (
+            f"PARTED {self.parting}. It was trained on {there}; "
+            f"this is {here.cpu}, {here.numpy}, {here.blas}, and another processor or library may round otherwise"
+        )
+
+
+def verify(client: Client, job: str, first: int, last: int | None, source: str | None, console: Console) -> Verdict:
+    """Replay a job and compare. Raises InvalidData where the data here is not what the job was trained on."""
+    with client.record(job, first, last) as (header, steps), threadpool_limits(1, user_api="blas"):
+        summary, shards = _load(header, source)
+        replay, end = Replay(header.spec, summary, shards), _end(header, last)
+        with _bar(console) as bar:
+            task = bar.add_task("steps", total=end)
+            parting = compare(replay, steps, lambda version: bar.update(task, completed=version))
+    final = header.job.state is JobState.SUCCEEDED and replay.version == header.job.version
+    if final and parting is None:
+        replay.finish()
+        if replay.weights_sha256 != header.job.weights_sha256:
+            parting = Parting(replay.version, tuple(range(1, len(header.spec.network.layers) + 1)))
+    return Verdict(job, first, max(first, replay.version - 1), replay.weights_sha256, final, parting, header.machines)
+
+
+def _load(header: RecordHeader, source: str | None) -> tuple[DatasetSummary, list[Shard]]:
+    spec = header.spec
+    if source is not None:
+        spec = replace(spec, data=replace(spec.data, train=source))
+    summary, shards = load_dataset(spec)
+    if summary.sha256 != header.data_sha256:
+        raise InvalidData(f"{spec.data.train} is not the file that the job was trained on: its SHA-256 differs")
+    return summary, shards
+
+
+def _end(header: RecordHeader, last: int | None) -> int:
+    return header.job.version if last is None else min(last + 1, header.job.version)
+
+
+def _bar(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, transient=True)
