@@ -1,7 +1,7 @@
-import errno
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import asdict, replace
@@ -13,9 +13,10 @@ from safetensors.numpy import save_file
 
 from chainrule.data.model import Model
 from chainrule.nn import initialize
-from chainrule.parameter_server.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
+from chainrule.parameter_server.checkpoints import Checkpoint, arithmetic, read_checkpoint, write_checkpoint
 from chainrule.parameter_server.watch import Memory
-from chainrule.wire.errors import InvalidData
+from chainrule.wire import faults
+from chainrule.wire.errors import InvalidData, TrainingFailed
 
 FILES = ["manifest.json", "model.safetensors", "optimizer.safetensors"]
 
@@ -52,7 +53,7 @@ def test_a_checkpoint_is_a_folder_of_three_files_and_a_manifest_that_says_what_t
     place = Path(written.path)
     assert everything(tmp_path) == sorted([place.name, *FILES])
     manifest = json.loads((place / "manifest.json").read_text())
-    assert manifest == {**asdict(written), "numpy": np.__version__}
+    assert manifest == {**asdict(written), **arithmetic()}
     assert written.weights_sha256 == hashlib.sha256(model.parameters.flat.tobytes()).hexdigest()
     assert written.model_sha256 == hashlib.sha256((place / "model.safetensors").read_bytes()).hexdigest()
 
@@ -105,19 +106,58 @@ def test_a_damaged_file_is_noticed(tmp_path, model, slots, name, damage):
         read_checkpoint(written)
 
 
-@pytest.mark.parametrize("failing", ["fsync", "rename"])
-def test_a_failing_write_leaves_nothing_behind(tmp_path, model, slots, monkeypatch, failing):
-    def fail(*_, **__):
-        raise OSError(errno.ENOSPC, "No space left on device")
+WRITES = [
+    ("checkpoint.before_write", 0),
+    *(("checkpoint.before_fsync", passes) for passes in range(4)),
+    ("checkpoint.before_rename", 0),
+    ("checkpoint.after_rename", 0),
+]
 
+
+@pytest.mark.parametrize("action", ["EIO", "ENOSPC"])
+@pytest.mark.parametrize(("point", "passes"), WRITES)
+def test_whichever_write_fails_the_checkpoint_before_is_whole_and_the_next_one_succeeds(
+    tmp_path, model, slots, monkeypatch, point, passes, action
+):
     before = write_checkpoint(tmp_path, 1, model, slots, Memory())
-    names = everything(tmp_path)
-    with monkeypatch.context() as patch:
-        patch.setattr(os if failing == "fsync" else Path, failing, fail)
-        with pytest.raises(OSError, match="No space left"):
-            write_checkpoint(tmp_path, 1, replace(model, version=13), slots, Memory())
-    assert everything(tmp_path) == names
+    monkeypatch.setattr(faults, "_faults", faults.parse(f"{point}:{passes}={action}"))
+    with pytest.raises(OSError, match=r"No space|Input/output"):
+        write_checkpoint(tmp_path, 1, replace(model, version=13), slots, Memory())
+    assert not [name for name in everything(tmp_path) if "draft" in name]
     read_checkpoint(before)
+    read_checkpoint(write_checkpoint(tmp_path, 1, replace(model, version=13), slots, Memory()))
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from chainrule.data.model import Model
+from chainrule.parameter_server.watch import Memory
+from chainrule.parameter_server.checkpoints import write_checkpoint
+
+write_checkpoint(Path(sys.argv[2]), 2, Model.load(Path(sys.argv[1])), {}, Memory())
+"""
+
+
+@pytest.mark.parametrize(("point", "passes"), WRITES)
+def test_wherever_the_writer_is_killed_the_checkpoint_before_is_whole(tmp_path, model, slots, point, passes):
+    model.save(tmp_path / "model")
+    folder = tmp_path / "checkpoints"
+    before = write_checkpoint(folder, 1, model, slots, Memory())
+    arguments = map(str, (tmp_path / "model", folder))
+    environment = {**os.environ, faults.VARIABLE: f"{point}:{passes}=kill"}
+    done = subprocess.run([sys.executable, "-c", KILLED, *arguments], env=environment, check=False)
+    assert done.returncode == -signal.SIGKILL
+    read_checkpoint(before)
+    read_checkpoint(write_checkpoint(folder, 2, model, slots, Memory()))
+    assert not [name for name in everything(folder) if "draft" in name]
+
+
+def test_a_checkpoint_by_other_libraries_is_refused_with_what_differs(tmp_path, model, slots, monkeypatch):
+    written = write_checkpoint(tmp_path, 1, model, slots, Memory())
+    monkeypatch.setattr(np, "__version__", "9.9.9")
+    with pytest.raises(TrainingFailed, match=r"numpy \d+\.\S+ then, 9\.9\.9 now"):
+        read_checkpoint(written)
 
 
 # In a process of its own: the limit holds for every file that a process writes, a log of this test run too.

@@ -9,7 +9,7 @@ from chainrule.nn import Network, initialize
 from chainrule.parameter_server.checkpoints import write_checkpoint
 from chainrule.parameter_server.restore import check_memory, restore
 from chainrule.parameter_server.watch import Memory
-from chainrule.wire.errors import TooMuch
+from chainrule.wire.errors import TooMuch, TrainingFailed
 
 
 @pytest.fixture
@@ -76,3 +76,22 @@ def test_a_huge_network_is_refused_in_a_sentence_with_what_it_needs():
 
 def test_a_small_network_fits():
     check_memory(Network((10, 10), ("relu",), "mse"), 2)
+
+
+CHANGES = {
+    "optimizer": {"optimizer": {"name": "adam", "learning_rate": 0.25}},
+    "network": {"network": {"layers": [{"units": 5}, {}]}},
+    "training": {"training": {"epochs": 4, "batch_size": 16, "shards": 4, "seed": 1}},
+}
+
+
+@pytest.mark.parametrize("section", CHANGES)
+def test_a_checkpoint_of_another_job_is_refused_with_what_differs(data, checkpoints, section):
+    other = data(sections=CHANGES[section])
+    with pytest.raises(TrainingFailed, match=rf"of another job, .*: {section} differs"):
+        restore(other.spec, other.summary, 2, checkpoints)
+
+
+def test_a_checkpoint_of_other_data_is_refused(job, checkpoints):
+    with pytest.raises(TrainingFailed, match="the data differs"):
+        restore(job.spec, replace(job.summary, sha256="other"), 2, checkpoints)

@@ -9,7 +9,6 @@ import json
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -19,9 +18,12 @@ from chainrule.data.files import sync
 from chainrule.data.model import Model
 from chainrule.nn import Array
 from chainrule.parameter_server.watch import Memory
-from chainrule.wire.errors import InvalidData
+from chainrule.wire.errors import InvalidData, TrainingFailed
+from chainrule.wire.faults import fail_at
 
-METADATA = "chainrule.optimizer.v1"
+METADATA = "chainrule.optimizer.v2"
+RULES = "1"
+"""Rises when the same job would be trained to other bits."""
 MODEL, OPTIMIZER, MANIFEST = "model.safetensors", "optimizer.safetensors", "manifest.json"
 
 
@@ -46,11 +48,14 @@ def write_checkpoint(
     draft = folder / f".{place.name}.draft"
     shutil.rmtree(draft, ignore_errors=True)
     try:
+        fail_at("checkpoint.before_write")
         draft.mkdir(parents=True)
         checkpoint = _write_files(draft, place, generation, model, slots, memory)
         shutil.rmtree(place, ignore_errors=True)
+        fail_at("checkpoint.before_rename")
         draft.rename(place)
         sync(folder)
+        fail_at("checkpoint.after_rename")
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
@@ -63,7 +68,7 @@ def _write_files(
     try:
         model.save(draft / MODEL)
         contiguous = {name: np.ascontiguousarray(slot) for name, slot in slots.items()}
-        save_file(contiguous, draft / OPTIMIZER, {METADATA: json.dumps(memory.document())})
+        save_file(contiguous, draft / OPTIMIZER, {METADATA: json.dumps([memory.document(), arithmetic()])})
     except SafetensorError as error:  # its way to say that the disk is full
         raise OSError(str(error)) from error
     checkpoint = Checkpoint(
@@ -74,15 +79,19 @@ def _write_files(
         _sha256(draft / MODEL),
         _sha256(draft / OPTIMIZER),
     )
-    manifest: dict[str, Any] = {**asdict(checkpoint), "numpy": np.__version__}
-    (draft / MANIFEST).write_text(json.dumps(manifest, indent=2))
+    (draft / MANIFEST).write_text(json.dumps({**asdict(checkpoint), **arithmetic()}, indent=2))
     for path in (draft / MODEL, draft / OPTIMIZER, draft / MANIFEST, draft):
+        fail_at("checkpoint.before_fsync")
         sync(path)
     return checkpoint
 
 
 def read_checkpoint(checkpoint: Checkpoint) -> tuple[Model, dict[str, Array], Memory]:
-    """Return what was written. Raises InvalidData where a byte differs or a file is missing."""
+    """Return what was written.
+
+    Raises InvalidData where a byte differs or a file is missing, TrainingFailed where training would go on with other
+    bits than before.
+    """
     place = Path(checkpoint.path)
     expected = {MODEL: checkpoint.model_sha256, OPTIMIZER: checkpoint.optimizer_sha256}
     for name, sha256 in expected.items():
@@ -92,8 +101,19 @@ def read_checkpoint(checkpoint: Checkpoint) -> tuple[Model, dict[str, Array], Me
         metadata = file.metadata() or {}
     if METADATA not in metadata:  # an optimizer's state meant something else then
         raise InvalidData(f"the checkpoint {place} was written by another version of Chainrule")
-    memory = Memory.from_document(json.loads(metadata[METADATA]))
-    return Model.load(place / MODEL), load_file(place / OPTIMIZER), memory
+    memory, theirs = json.loads(metadata[METADATA])
+    if theirs != arithmetic():
+        differences = ", ".join(f"{name} {theirs.get(name)} then, {ours} now" for name, ours in arithmetic().items())
+        raise TrainingFailed(
+            f"the checkpoint {place} was written by other libraries ({differences}): the bits would not be those of a "
+            "training from the start. Install what it was, or submit the job anew"
+        )
+    return Model.load(place / MODEL), load_file(place / OPTIMIZER), Memory.from_document(memory)
+
+
+def arithmetic() -> dict[str, str]:
+    """Return the versions on which the bits of a step depend: RULES of our own mathematics, and NumPy's."""
+    return {"rules": RULES, "numpy": np.__version__}
 
 
 def _intact(path: Path, sha256: str) -> bool:

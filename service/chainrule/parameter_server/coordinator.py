@@ -14,6 +14,7 @@ from chainrule.parameter_server.plan import Outcome, Step
 from chainrule.parameter_server.state import TrainingState
 from chainrule.parameter_server.watch import Memory
 from chainrule.wire.errors import Fenced, TrainingFailed
+from chainrule.wire.faults import fail_at
 from chainrule.wire.partials import Partial
 
 
@@ -127,7 +128,9 @@ class Coordinator:
     def push(self, incarnation: int, generation: int, version: int, node: Node, partial: Partial) -> None:
         """Judge a partial; the outcome goes into the worker's messages. Raises ShapeMismatch."""
         with self._changed:
+            fail_at("server.before_apply")
             outcome, step = self._state.push(incarnation, generation, version, node, partial)
+            fail_at("server.after_apply")
             self._unreported.pushes[outcome] += 1
             if incarnation in self._results:
                 self._results[incarnation].append(Result(version, node, outcome))

@@ -5,19 +5,23 @@ from collections.abc import Sequence
 import psutil
 
 from chainrule.data.dataset import DatasetSummary
+from chainrule.data.model import Model
 from chainrule.nn import Array, Network, aligned_empty, initialize, parameter_count
 from chainrule.parameter_server.checkpoints import Checkpoint, read_checkpoint
 from chainrule.parameter_server.plan import Plan
 from chainrule.parameter_server.recipe import make_update, make_watch
 from chainrule.parameter_server.state import BEST, TrainingState
-from chainrule.wire.errors import InvalidData, TooMuch
+from chainrule.wire.errors import InvalidData, TooMuch, TrainingFailed
 from chainrule.wire.spec import JobSpec
 
 
 def restore(
     spec: JobSpec, summary: DatasetSummary, generation: int, checkpoints: Sequence[Checkpoint]
 ) -> tuple[TrainingState, list[str]]:
-    """Return the state and a warning for each damaged checkpoint. The latest comes first. Raises TooMuch."""
+    """Return the state and a warning for each damaged checkpoint. The latest comes first.
+
+    Raises TooMuch, and TrainingFailed where a checkpoint belongs to another job, other data or other libraries.
+    """
     network = summary.network(spec)
     plan = make_plan(spec, summary)
     update, watch = make_update(spec, plan.steps, plan.steps_per_epoch), make_watch(spec)
@@ -30,12 +34,24 @@ def restore(
         except InvalidData as error:
             warnings.append(f"{error}; the one before it is used")
             continue
+        _check_same_job(checkpoint, model, spec, summary)
         state = TrainingState(plan, generation, model.parameters, update, slots, watch, memory)
         state.start_at(model.version)
         return state, warnings
     parameters = initialize(network, spec.training.seed)
     slots = {name: _zeros(parameters.flat.size) for name in names}
     return TrainingState(plan, generation, parameters, update, slots, watch), warnings
+
+
+def _check_same_job(checkpoint: Checkpoint, model: Model, spec: JobSpec, summary: DatasetSummary) -> None:
+    theirs, ours = model.spec.document(), spec.document()
+    differing = [name for name in sorted({*theirs, *ours}) if theirs.get(name) != ours.get(name)]
+    differing += ["the data"] if model.summary.sha256 != summary.sha256 else []
+    if differing:
+        raise TrainingFailed(
+            f"the checkpoint {checkpoint.path} is of another job, so training cannot go on from it: "
+            f"{', '.join(differing)} {'differ' if len(differing) > 1 else 'differs'}"
+        )
 
 
 def make_plan(spec: JobSpec, summary: DatasetSummary) -> Plan:

@@ -21,6 +21,7 @@ from chainrule.server import tables
 from chainrule.server.jobs import Move, after
 from chainrule.server.tables import checkpoints, evaluations, events, fingerprints, jobs, steps
 from chainrule.wire.errors import InvalidJob, JobNotFinished, JobNotFound, LaunchFailed, TooMuch, Violation
+from chainrule.wire.faults import fail_at
 from chainrule.wire.job import Job, JobEvent, JobState
 from chainrule.wire.messages import event_to_message
 
@@ -73,8 +74,11 @@ class Store:
             try:
                 with self._connection.begin():
                     yield self._connection
-            except sa.exc.OperationalError as error:
-                raise TooMuch(f"the store cannot be read or written: {error.orig}") from error
+                    fail_at("store.before_commit")
+            except (sa.exc.OperationalError, OSError) as error:
+                cause = getattr(error, "orig", error)
+                raise TooMuch(f"the store cannot be read or written: {cause}") from error
+        fail_at("store.after_commit")
 
     def create(self, spec: dict[str, Any], request_id: str | None, now: datetime) -> tuple[Job, bool]:
         """Return (job, whether it is new): a request id that was used gives the job that it made."""

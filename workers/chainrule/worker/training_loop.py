@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from threadpoolctl import threadpool_limits
 
 from chainrule.data.shards import Shard
+from chainrule.wire.faults import fail_at
 from chainrule.worker.machine import describe_machine
 from chainrule.worker.partials import PartialComputer
 from chainrule.worker.session import Session
@@ -19,5 +20,7 @@ def train(address: str, job_id: str, worker: str, shards: Mapping[int, Shard]) -
                 partial = computer.compute(
                     session.parameters, work.version, node, train=work.train, evaluate=work.evaluate
                 )
+                fail_at("worker.before_push")
                 session.push(work.version, node, partial)
+                fail_at("worker.after_push")
                 computer.release(partial)

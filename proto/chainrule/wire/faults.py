@@ -1,0 +1,71 @@
+"""Points at which the program can be made to fail, to prove that nothing is lost there. Off unless asked for.
+
+CHAINRULE_FAIL_AT names points, how often they are passed before, and what happens: `checkpoint.before_rename:2=kill`
+kills the process that comes there for the third time; EIO and ENOSPC raise that OSError, `stop` stops the process as
+SIGSTOP does, for someone else to continue it.
+"""
+
+import errno
+import os
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+VARIABLE = "CHAINRULE_FAIL_AT"
+POINTS = (
+    "store.before_commit",
+    "store.after_commit",
+    "checkpoint.before_write",
+    "checkpoint.before_fsync",
+    "checkpoint.before_rename",
+    "checkpoint.after_rename",
+    "checkpoint.before_row",
+    "server.before_apply",
+    "server.after_apply",
+    "worker.before_push",
+    "worker.after_push",
+)
+ACTIONS = ("kill", "stop", "EIO", "ENOSPC")
+
+
+@dataclass
+class Fault:
+    """What happens at a point once it has been passed `passes` times."""
+
+    action: str
+    passes: int = 0
+
+
+def parse(text: str) -> dict[str, Fault]:
+    """Return the faults of a text like `store.before_commit:3=kill,checkpoint.before_fsync=EIO`. Raises ValueError."""
+    faults = {}
+    for part in filter(None, text.split(",")):
+        place, _, action = part.partition("=")
+        point, _, passes = place.partition(":")
+        if point not in POINTS or action not in ACTIONS or not (passes or "0").isdecimal():
+            raise ValueError(f"{VARIABLE} has {part!r}; points are {', '.join(POINTS)}, actions {', '.join(ACTIONS)}")
+        faults[point] = Fault(action, int(passes or 0))
+    return faults
+
+
+_faults: Mapping[str, Fault] = parse(os.environ.get(VARIABLE, ""))
+
+
+def fail_at(point: str) -> None:
+    """Fail here, if that is asked for. Raises OSError."""
+    if not _faults:
+        return
+    fault = _faults.get(point)
+    if fault is None:
+        return
+    fault.passes -= 1
+    if fault.passes == -1:
+        _fail(fault.action)
+
+
+def _fail(action: str) -> None:
+    if action in ("kill", "stop"):
+        os.kill(os.getpid(), signal.SIGKILL if action == "kill" else signal.SIGSTOP)
+    else:
+        number = getattr(errno, action)
+        raise OSError(number, os.strerror(number))
