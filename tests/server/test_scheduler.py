@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from chainrule.server.scheduler import ATTEMPTS, Scheduler
+from chainrule.wire import faults
 from chainrule.wire.errors import JobNotFound, JobNotRunning, TooMuch
 from chainrule.wire.job import JobState
 
@@ -106,12 +107,36 @@ def test_stopping_brings_jobs_to_a_checkpoint_and_another_scheduler_goes_on(boar
     assert [version for version, _ in board.store.losses(done.id)] == list(range(done.steps))
 
 
-def test_a_job_goes_on_after_the_disk_was_full(board, spec, tmp_path, thread_launcher, monkeypatch):
-    """The store's own limit plays the disk, from the first step on; it is lifted when the scheduler has found out."""
-    monkeypatch.setattr("chainrule.server.scheduler.STORE_SECONDS", 0.01)
+class Heard(logging.Handler):
+    """Waits for words in the service's log."""
+
+    def __init__(self, *words):
+        super().__init__()
+        self.words = {word: threading.Event() for word in words}
+
+    def emit(self, record):
+        for word, event in self.words.items():
+            if word in record.getMessage():
+                event.set()
+
+    async def wait(self, word):
+        assert await asyncio.to_thread(self.words[word].wait, 30), word
+
+
+@pytest.fixture
+def heard():
+    handler, logger = Heard("goes on in memory", "stands still"), logging.getLogger("chainrule.server")
+    logger.addHandler(handler)
+    yield handler
+    logger.removeHandler(handler)
+
+
+def test_training_goes_on_to_its_end_while_the_disk_is_full(board, spec, tmp_path, thread_launcher, monkeypatch, heard):
+    """The store's own limit plays the disk, from the first step on; it is lifted when all steps have been taken."""
+    monkeypatch.setattr("chainrule.server.backlog.STORE_SECONDS", 0.01)
     connection, update = board.store._connection, board.store.update
     document = spec.document() | {"training": spec.document()["training"] | {"epochs": 100}}
-    full, found = threading.Event(), threading.Event()
+    full = threading.Event()
 
     def limit(pages):
         connection.exec_driver_sql(f"pragma max_page_count = {pages}")
@@ -123,27 +148,42 @@ def test_a_job_goes_on_after_the_disk_was_full(board, spec, tmp_path, thread_lau
             limit(1)
         return update(job_id, now, changes, **more)
 
-    class Found(logging.Handler):
-        def emit(self, record):
-            if "disk is full" in record.getMessage():
-                found.set()
-
     async def play(scheduler):
         job_id = (await board.create(document, None)).id
         scheduler.wake()
-        assert await asyncio.to_thread(found.wait, 30)
+        await heard.wait("goes on in memory")
+        await heard.wait("stands still")
+        assert board.live[job_id].job.version == 100 * 8
         await board.read(limit, 1 << 30)
         return await ended(board, job_id)
 
     monkeypatch.setattr(board.store, "update", fill_and_update)
-    logger, handler = logging.getLogger("chainrule.server.scheduler"), Found()
-    logger.addHandler(handler)
-    try:
-        job = scheduled(board, thread_launcher(), tmp_path, play)
-    finally:
-        logger.removeHandler(handler)
+    job = scheduled(board, thread_launcher(), tmp_path, play)
     assert (job.state, job.version) == (JobState.SUCCEEDED, 100 * 8)
     assert [version for version, _ in board.store.losses(job.id)] == list(range(job.steps))
+    assert board.store.row(job.id)["generation"] == 1
+    assert any(b"nothing is missing" in event for event in board.store.events_behind(job.id, 0, 1000))
+
+
+@pytest.mark.parametrize("passes", [0, 1, 2, 3, 5, 8, 13, 21])
+def test_whichever_commit_fails_the_history_is_whole(board, spec, tmp_path, thread_launcher, monkeypatch, passes):
+    monkeypatch.setattr("chainrule.server.backlog.STORE_SECONDS", 0.01)
+
+    async def play(scheduler):
+        job_id = (await board.create(spec.document(), None)).id
+        monkeypatch.setattr(faults, "_faults", faults.parse(f"store.before_commit:{passes}=EIO"))
+        scheduler.wake()
+        while True:
+            try:
+                return await ended(board, job_id)
+            except TooMuch:  # it was the watcher's own look
+                continue
+
+    job = scheduled(board, thread_launcher(), tmp_path, play)
+    assert faults._faults["store.before_commit"].passes < 0
+    assert (job.state, job.version) == (JobState.SUCCEEDED, 3 * 8)
+    assert [version for version, _ in board.store.losses(job.id)] == list(range(job.steps))
+    assert board.store.checkpoints(job.id)[0]["version"] == job.steps
 
 
 def test_a_cancel_whose_caller_leaves_is_carried_out(board, spec, tmp_path, thread_launcher):
@@ -176,7 +216,7 @@ def test_a_run_that_is_cancelled_before_its_first_line_gives_its_cpus_back(board
 
 
 def test_a_store_that_fails_ends_no_scheduler(board, spec, tmp_path, thread_launcher, monkeypatch):
-    monkeypatch.setattr("chainrule.server.scheduler.STORE_SECONDS", 0.01)
+    monkeypatch.setattr("chainrule.server.backlog.STORE_SECONDS", 0.01)
     rows_in, failures = board.store.rows_in, iter([1, 2, 3])
 
     def sometimes(*states):

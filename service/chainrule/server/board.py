@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any, ParamSpec, TypeVar
 
@@ -61,6 +62,12 @@ class Board:
             return self.store.update(job_id, self._now(), changes, event=event, history=history)
 
         return await self._tell(await self.read(change))
+
+    def remember(self, job_id: str, changes: dict[str, Any]) -> None:
+        """Let the live figures of a job be up to date though the store is not."""
+        known = {field.name for field in fields(Job)}
+        live = self.live[job_id]
+        live.job = replace(live.job, **{name: value for name, value in changes.items() if name in known})
 
     async def add_checkpoint(self, job_id: str, checkpoint: dict[str, Any], keep: int) -> list[str]:
         """Record a checkpoint; return the paths of those that are not needed any more."""

@@ -3,12 +3,15 @@
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from chainrule.data.dataset import DatasetSummary
+from chainrule.server.backlog import Backlog, until_written
 from chainrule.server.board import Board
 from chainrule.server.jobs import Move
 from chainrule.server.store import HISTORY
+from chainrule.wire.errors import TooMuch
 from chainrule.wire.job import JobState
 from chainrule.wire.spec import JobSpec
 
@@ -34,6 +37,7 @@ class Progress:
         self._workers = 0
         self._told, self._untold = float("-inf"), False
         self._rate = Rate(clock())
+        self._backlog = Backlog(job_id, board)
         self._machines: list[dict[str, str]] = []
         self._faults: Counter[str] = Counter()
 
@@ -48,24 +52,33 @@ class Progress:
             "version": version,
             "epoch": self._epoch(version),
         }
-        await self._board.update(self._job_id, changes)
+        await self._backlog.write(changes)
 
     async def take(self, report: dict[str, Any]) -> None:
         """Record a report."""
         job = self._board.live[self._job_id].job
         if job.state is JobState.STARTING and report["workers"]:
-            await self._board.move(self._job_id, Move.RUN)
+            with suppress(TooMuch):  # the next report tries again
+                await self._board.move(self._job_id, Move.RUN)
         for warning in report["warnings"]:
-            await self._board.update(self._job_id, {}, ("warning", warning))
+            await self._backlog.write({}, ("warning", warning))
         self._count(report)
         changes = self._changes(report, job.metrics)
         event = self._event(report)
-        await self._board.update(self._job_id, changes, event, {name: report[name] for name in HISTORY})
+        await self._backlog.write(changes, event, {name: report[name] for name in HISTORY})
+
+    async def checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Record a checkpoint."""
+        await self._backlog.add_checkpoint(checkpoint)
+
+    async def finish(self) -> None:
+        """Wait until all is on disk."""
+        await until_written(self._backlog.flush, f"job {self._job_id}")
 
     async def survive(self, fault: str, warning: str) -> None:
         """Count a fault that training goes on from, and warn of it."""
         self._faults[fault] += 1
-        await self._board.update(self._job_id, {"faults": dict(self._faults)}, ("warning", warning))
+        await self._backlog.write({"faults": dict(self._faults)}, ("warning", warning))
 
     def _epoch(self, version: int) -> int:
         return version // self._summary.steps_per_epoch(self._spec)

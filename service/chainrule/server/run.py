@@ -3,11 +3,11 @@
 import asyncio
 import itertools
 import logging
-import shutil
 from pathlib import Path
 from typing import Any
 
 from chainrule.data.dataset import DatasetSummary
+from chainrule.server.backlog import until_written
 from chainrule.server.board import Board
 from chainrule.server.child import Child
 from chainrule.server.jobs import Move
@@ -19,7 +19,6 @@ from chainrule.wire.validation import parse_spec
 
 logger = logging.getLogger(__name__)
 STOP_SECONDS = 20.0
-KEPT_CHECKPOINTS = 2
 WORKER_FAILURES = 5
 """So often each worker may fail without any step between the failures before the job fails."""
 
@@ -46,12 +45,15 @@ class Run:
             await self._train()
         except (InvalidData, TrainingFailed) as error:
             self._ended = True
-            await self._board.move(self.job_id, Move.FAIL, str(error))
+            await self._move(Move.FAIL, str(error))
         except LaunchFailed as error:
             logger.warning("job %s (%s): %s", job.id, job.name, error)
-            await self._board.move(self.job_id, Move.INTERRUPT, str(error))
+            await self._move(Move.INTERRUPT, str(error))
         finally:
             await self._clean_up()
+
+    async def _move(self, move: Move, reason: str) -> None:
+        await until_written(lambda: self._board.move(self.job_id, move, reason), f"job {self.job_id}")
 
     async def _train(self) -> None:
         row = await self._board.read(self._board.store.row, self.job_id)
@@ -103,10 +105,10 @@ class Run:
                 self._ended = ended
                 await self._progress.take(event)
             case {"event": "checkpoint", **checkpoint}:
-                for path in await self._board.add_checkpoint(self.job_id, checkpoint, KEPT_CHECKPOINTS):
-                    await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
+                await self._progress.checkpoint(checkpoint)
             case {"event": "ended", "complete": complete, "reason": reason}:
-                await self._board.move(self.job_id, Move.SUCCEED if complete else Move.INTERRUPT, reason)
+                await self._progress.finish()
+                await self._move(Move.SUCCEED if complete else Move.INTERRUPT, reason)
                 return True
             case {"event": "failed", "reason": reason}:
                 raise TrainingFailed(reason)

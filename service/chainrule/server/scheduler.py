@@ -6,6 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from chainrule.server import backlog
+from chainrule.server.backlog import until_written
 from chainrule.server.board import Board
 from chainrule.server.jobs import Move
 from chainrule.server.launcher import Launcher
@@ -21,8 +23,6 @@ ATTEMPTS = 3
 """So often a job may be interrupted at the same version before it fails."""
 
 
-STORE_SECONDS = 2.0
-"""The time between two looks at a store that cannot be written."""
 STOP_SECONDS = 20.0
 """The time that running jobs have for their checkpoint when the service ends."""
 
@@ -64,7 +64,7 @@ class Scheduler:
                 await self._schedule()
             except TooMuch as error:
                 logger.error("nothing can be scheduled, and is tried again: %s", error)
-                await asyncio.sleep(STORE_SECONDS)
+                await asyncio.sleep(backlog.STORE_SECONDS)
                 self.wake()
 
     async def _schedule(self) -> None:
@@ -105,7 +105,7 @@ class Scheduler:
             await self._give_up_on_repetition(run.job_id)
         except TooMuch as error:
             logger.error("job %s: %s", run.job_id, error)
-            await asyncio.sleep(STORE_SECONDS)
+            await asyncio.sleep(backlog.STORE_SECONDS)
             await self._settle(run.job_id, Move.INTERRUPT, str(error))
         except JobNotFound:
             logger.info("job %s was deleted as soon as it had ended", run.job_id)
@@ -116,13 +116,7 @@ class Scheduler:
     async def _settle(self, job_id: str, move: Move, reason: str) -> None:
         """Write down how a run has ended, as soon as the store can be written."""
         with suppress(JobNotRunning):  # it had ended already
-            while True:
-                try:
-                    await self._board.move(job_id, move, reason)
-                    return
-                except TooMuch as error:
-                    logger.error("job %s stands still, and goes on when this is over: %s", job_id, error)
-                    await asyncio.sleep(STORE_SECONDS)
+            await until_written(lambda: self._board.move(job_id, move, reason), f"job {job_id}")
 
     async def _give_up_on_repetition(self, job_id: str) -> None:
         """Fail a job that is interrupted again and again and gets no further."""
