@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PROTO_VENV := build/proto-venv
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help demo test bench-nn lint format proto lock clean
+.PHONY: help demo test soak bench-nn lint format proto lock clean
 
 help:                ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -14,6 +14,9 @@ demo: $(VENV)/demo   ## train on handwritten digits: a service, a job, its model
 
 test: $(VENV)/development $(PROTO_VENV)/installed   ## run all tests
 	$(BIN)/python -m pytest $(ARGS)
+
+soak: $(VENV)/development   ## run the long tests: schedules and processes full of faults
+	$(BIN)/python -m pytest -m soak --timeout=3600 $(ARGS)
 
 bench-nn: $(VENV)/development   ## measure the training step and the optimizers, one thread, beside their limits
 	$(BIN)/python tests/benchmarks/bench_nn.py $(ARGS)

@@ -2,12 +2,14 @@
 
 CHAINRULE_FAIL_AT names points, how often they are passed before, and what happens: `checkpoint.before_rename:2=kill`
 kills the process that comes there for the third time; EIO and ENOSPC raise that OSError, `stop` stops the process as
-SIGSTOP does, for someone else to continue it.
+SIGSTOP does, for someone else to continue it, `delay` lets it sleep for longer than a lease, `twice` lets it do again
+what it has just done.
 """
 
 import errno
 import os
 import signal
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -25,7 +27,8 @@ POINTS = (
     "worker.before_push",
     "worker.after_push",
 )
-ACTIONS = ("kill", "stop", "EIO", "ENOSPC")
+ACTIONS = ("kill", "stop", "EIO", "ENOSPC", "delay", "twice")
+DELAY_SECONDS = 8.0
 
 
 @dataclass
@@ -51,21 +54,22 @@ def parse(text: str) -> dict[str, Fault]:
 _faults: Mapping[str, Fault] = parse(os.environ.get(VARIABLE, ""))
 
 
-def fail_at(point: str) -> None:
-    """Fail here, if that is asked for. Raises OSError."""
-    if not _faults:
-        return
+def fail_at(point: str) -> bool:
+    """Fail here, if that is asked for; return whether to do twice what has just been done. Raises OSError."""
     fault = _faults.get(point)
     if fault is None:
-        return
+        return False
     fault.passes -= 1
     if fault.passes == -1:
         _fail(fault.action)
+    return fault.action == "twice" and fault.passes == -1
 
 
 def _fail(action: str) -> None:
     if action in ("kill", "stop"):
         os.kill(os.getpid(), signal.SIGKILL if action == "kill" else signal.SIGSTOP)
-    else:
+    elif action == "delay":
+        time.sleep(DELAY_SECONDS)
+    elif action != "twice":
         number = getattr(errno, action)
         raise OSError(number, os.strerror(number))

@@ -91,6 +91,33 @@ def verify(job: str, first: int, last: int | None, data: str | None, as_json: bo
     raise click.exceptions.Exit(DONE if verdict.same else FAILED)
 
 
+@group.command()
+@click.argument("job_file", metavar="JOB.toml", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the plan.")
+@click.option("--minutes", type=click.FloatRange(0), default=1.0, show_default=True, help="How long to disturb.")
+@click.option("--dir", "folder", type=click.Path(file_okay=False, path_type=Path), help="For all its files.")
+@options.as_json
+def chaos(job_file: Path, seed: int, minutes: float, folder: Path | None, as_json: bool) -> None:
+    """Train a job on a service of its own, kill and stall its processes, and prove that no bit has changed.
+
+    Workers, the parameter server, Ray and the service are killed, stalled and told to end, checkpoints are damaged,
+    pushes are doubled and delayed. In the end the job is trained again undisturbed and compared step by step; the exit
+    code is 1 if a bit differs or training is lost. Nobody else's service or Ray is touched.
+
+    \b
+    chainrule chaos digits.toml
+    chainrule chaos digits.toml --seed 7 --minutes 10
+    """
+    from chainrule.server.chaos import Chaos
+
+    folder = folder or Path("build/chaos") / f"{seed}"
+    disturbed = Chaos(folder, seed, open_console(stderr=True))
+    verdict = disturbed.run(job_file, minutes)
+    survived = {"seed": seed, "survived": [{"fault": name, "seconds": s} for name, s in disturbed.recoveries]}
+    options.tell(as_json, verdict.document() | survived, f"{len(disturbed.recoveries)} faults survived. {verdict}")
+    raise click.exceptions.Exit(DONE if verdict.same else FAILED)
+
+
 def main() -> int:
     """Run the command line and return its exit code."""
     return invoke(group)

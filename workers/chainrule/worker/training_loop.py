@@ -22,5 +22,6 @@ def train(address: str, job_id: str, worker: str, shards: Mapping[int, Shard]) -
                 )
                 fail_at("worker.before_push")
                 session.push(work.version, node, partial)
-                fail_at("worker.after_push")
+                if fail_at("worker.after_push"):
+                    session.push(work.version, node, partial)
                 computer.release(partial)

@@ -1,0 +1,180 @@
+"""`chainrule chaos`: a job on a service of its own, whose processes are killed and stalled by a seeded plan."""
+
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from chainrule.client.client import Client
+from chainrule.client.local_service import SERVE, local_service
+from chainrule.server.processes import Processes
+from chainrule.server.verify import Verdict, verify
+from chainrule.wire.errors import ChainruleError
+from chainrule.wire.faults import VARIABLE
+from chainrule.wire.job import JobEvent, JobState
+
+STALL_SECONDS = 7.0
+"""Longer than a lease."""
+PATIENCE_SECONDS = 120.0
+"""Training that does not go on within so long after a fault is lost."""
+CALM_SECONDS = (1.0, 6.0)
+"""The time between a recovery and the next fault."""
+
+
+class Following:
+    """Knows how far a job is; a thread of its own follows the events."""
+
+    def __init__(self, client: Client, job: str) -> None:
+        self._changed = threading.Condition()
+        self._steps = self._version = 0
+        self.state = JobState.QUEUED
+        self._error: ChainruleError | None = None
+        self._thread = threading.Thread(target=self._follow, args=(client, job), name="follow", daemon=True)
+        self._thread.start()
+
+    def _follow(self, client: Client, job: str) -> None:
+        try:
+            for event in client.watch(job):
+                self._take(event)
+        except ChainruleError as error:
+            with self._changed:
+                self._error = error
+                self._changed.notify_all()
+
+    def _take(self, event: JobEvent) -> None:
+        with self._changed:
+            self.state = event.job.state
+            self._steps += event.job.version != self._version  # a server that starts again goes back
+            self._version = event.job.version
+            self._changed.notify_all()
+
+    def wait(self, seconds: float | None, steps: int | None = None) -> bool:
+        """Wait until the job has ended, or has been told `steps` times to be at another step; return whether it was.
+
+        Raises ChainruleError where the service is gone for good.
+        """
+        with self._changed:
+            goal = None if steps is None else self._steps + steps
+
+            def over() -> bool:
+                return self.state.final or self._error is not None or (goal is not None and self._steps >= goal)
+
+            happened = self._changed.wait_for(over, seconds)
+            if self._error is not None:
+                raise self._error
+            return happened
+
+
+@dataclass
+class Chaos:
+    """A service, a job, and what is done to them. Every random choice comes from the seed."""
+
+    folder: Path
+    seed: int
+    console: Console
+    client: Client = field(init=False)
+    job: str = field(init=False, default="")
+    recoveries: list[tuple[str, float]] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.seed)  # noqa: S311 - not for secrets
+        self._port = _free_port()
+        self._service = ExitStack()
+        self._processes: Processes
+
+    def run(self, job_file: Path, minutes: float) -> Verdict:
+        """Train, disturb for so long, let the job end, and compare. Raises ChainruleError where training is lost."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self._serving(), Client(f"127.0.0.1:{self._port}", timeout=PATIENCE_SECONDS) as self.client:
+            self.job = self.client.submit(job_file)
+            following = Following(self.client, self.job)
+            self.console.print(f"job {self.job}, seed {self.seed}, {minutes:g} minutes")
+            self._disturb(following, time.monotonic() + 60 * minutes)
+            following.wait(None)
+            if following.state is not JobState.SUCCEEDED:
+                raise ChainruleError(f"the job has {following.state}: {self.client.get(self.job).reason}")
+            return verify(self.client, self.job, 0, None, None, self.console)
+
+    @contextmanager
+    def _serving(self) -> Iterator[None]:
+        self.start_service()
+        with self._service:
+            yield
+
+    def start_service(self) -> None:
+        """Start the service, whose workers will each push something twice and fall asleep once."""
+        twice, asleep = self._random.randrange(3, 30), self._random.randrange(30, 300)
+        faults = f"worker.after_push:{twice}=twice,worker.before_push:{asleep}=delay"
+        command = ("env", f"{VARIABLE}={faults}", *SERVE, "--port", str(self._port), "--num-cpus", "2")
+        service = self._service.enter_context(local_service(self.folder, command))
+        self._processes = Processes(service.pid)
+
+    def _disturb(self, following: Following, end: float) -> None:
+        following.wait(PATIENCE_SECONDS, steps=2)
+        while not following.wait(min(self._random.uniform(*CALM_SECONDS), max(0.0, end - time.monotonic()))):
+            if time.monotonic() >= end:
+                return
+            name = self._random.choice(sorted(FAULTS))
+            began = time.monotonic()
+            FAULTS[name](self)
+            if not following.wait(PATIENCE_SECONDS, steps=2):
+                raise ChainruleError(f"training has not gone on within {PATIENCE_SECONDS:g} s after: {name}")
+            self.recoveries.append((name, time.monotonic() - began))
+            self.console.print(f"{name}: training goes on after {self.recoveries[-1][1]:.1f} s")
+
+    def kill(self, kind: str, *, all_of_them: bool = False) -> None:
+        """Kill a process of a kind, or all."""
+        found = self._processes.of(kind)
+        for process in found if all_of_them else self._random.sample(found, min(1, len(found))):
+            process.kill()
+
+    def stall_a_worker(self) -> None:
+        """Stop a worker for longer than its lease; then it goes on, late."""
+        found = self._processes.of("worker")
+        for process in self._random.sample(found, min(1, len(found))):
+            process.suspend()
+            threading.Event().wait(STALL_SECONDS)
+            process.resume()
+
+    def restart_service(self, *, gently: bool) -> None:
+        """End the service, and start it again in the same folder."""
+        (self._processes.terminate if gently else self._processes.kill)()
+        self.start_service()
+
+    def damage_checkpoint(self) -> None:
+        """Flip a bit in the newest checkpoint, then kill the parameter server."""
+        files = sorted((self.folder / "service" / "jobs" / self.job).glob("[0-9]*/model.safetensors"))
+        for path in files[-1:]:
+            content = bytearray(path.read_bytes())
+            content[self._random.randrange(len(content))] ^= 1
+            path.write_bytes(content)
+        self.kill("parameter server")
+
+
+FAULTS: dict[str, Callable[[Chaos], Any]] = {
+    "a worker is killed": lambda chaos: chaos.kill("worker"),
+    "all workers are killed": lambda chaos: chaos.kill("worker", all_of_them=True),
+    "a worker is stalled": Chaos.stall_a_worker,
+    "the parameter server is killed": lambda chaos: chaos.kill("parameter server"),
+    "the launcher is killed": lambda chaos: chaos.kill("launcher"),
+    "the raylet is killed": lambda chaos: chaos.kill("raylet"),
+    "the Ray head is killed": lambda chaos: chaos.kill("Ray head"),
+    "the service is killed": lambda chaos: chaos.restart_service(gently=False),
+    "the service is told to end": lambda chaos: chaos.restart_service(gently=True),
+    "a checkpoint is damaged": Chaos.damage_checkpoint,
+}
+"""What may happen, by the words in which it is told."""
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port

@@ -1,0 +1,43 @@
+"""The command that disturbs a job by a seeded plan; `make soak` runs it with many seeds."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+SHORT = {"epochs": 400, "checkpoint_seconds": 1.0}
+
+
+def chaos(job, folder, seed, minutes):
+    command = (sys.executable, "-m", "chainrule.server", "chaos", job, "--json")
+    options = ("--seed", seed, "--minutes", minutes, "--dir", folder)
+    environment = {**os.environ, "CHAINRULE_SERVER": "127.0.0.1:1"}  # it takes no other service than its own
+    return subprocess.run(
+        list(map(str, command + options)), capture_output=True, text=True, env=environment, check=False
+    )
+
+
+def test_a_job_whose_processes_are_killed_has_the_bits_of_an_undisturbed_one(job_file, tmp_path):
+    done = chaos(job_file("chaos", training=SHORT), tmp_path, 3, 0.25)
+    assert done.returncode == 0, done.stderr
+    verdict = json.loads(done.stdout)
+    assert verdict["same"] is True
+    assert (verdict["first"], verdict["last"]) == (0, 400 * 12 - 1)
+    assert verdict["survived"]
+
+
+def test_a_job_that_cannot_succeed_is_told(job_file, tmp_path):
+    done = chaos(job_file("chaos", data={"label": "nothing"}), tmp_path, 0, 0.1)
+    assert done.returncode != 0
+    assert "no column 'nothing'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(20))
+def test_twenty_seeds_in_a_row(job_file, tmp_path, seed):
+    done = chaos(job_file("chaos", training=SHORT | {"epochs": 1500}), tmp_path, seed, 1)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["same"] is True
