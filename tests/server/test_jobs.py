@@ -32,3 +32,16 @@ def test_every_state_can_be_reached_from_the_queue():
         reached |= edge
         edge = {after for state in edge for after in MOVES[state].values()} - reached
     assert reached == set(JobState)
+
+
+def test_what_a_user_asks_for_again_leaves_the_job_where_it_is():
+    assert after(JobState.PAUSED, Move.PAUSE) is JobState.PAUSED
+    for state in (JobState.QUEUED, JobState.STARTING, JobState.RUNNING):
+        assert after(state, Move.RESUME) is state
+        assert after(state, Move.PAUSE) is JobState.PAUSED
+
+
+def test_another_number_of_workers_leaves_every_job_that_has_not_ended_where_it_is():
+    for state in JobState:
+        if not state.final:
+            assert after(state, Move.SCALE) is state

@@ -39,6 +39,10 @@ def numbers(store, job_id, behind=0):
     return [training_pb2.JobEvent.FromString(event).number for event in store.events_behind(job_id, behind, 100)]
 
 
+def messages(store, job_id):
+    return [training_pb2.JobEvent.FromString(event).message for event in store.events_behind(job_id, 0, 100)]
+
+
 def test_an_accepted_job_is_there_when_the_file_is_opened_again(path):
     store = Store(path)
     job, new = store.create(SPEC, "r", NOW)
@@ -72,6 +76,24 @@ def test_a_move_changes_the_state_and_tells_it(store, job_id):
     last = training_pb2.JobEvent.FromString(store.events_behind(job_id, 2, 1)[0])
     assert (last.number, last.kind, last.message) == (3, "state", "failed: no such file")
     assert last.job.state == training_pb2.JOB_STATE_FAILED
+
+
+def test_a_move_to_where_the_job_is_changes_nothing_and_is_no_event(store, job_id):
+    paused = store.move(job_id, Move.PAUSE, NOW, "paused by the user at step 0")
+    assert store.move(job_id, Move.PAUSE, NOW, "once more") == paused == store.job(job_id)
+    assert numbers(store, job_id) == [1, 2]
+
+
+def test_a_reason_that_begins_with_the_state_is_told_as_it_is(store, job_id):
+    store.move(job_id, Move.PAUSE, NOW, "paused by the user at step 0")
+    store.move(job_id, Move.RESUME, NOW, "resumed by the user")
+    store.move(job_id, Move.CANCEL, NOW, "cancelled by the user")
+    assert messages(store, job_id) == [
+        "queued",
+        "paused by the user at step 0",
+        "queued: resumed by the user",
+        "cancelled by the user",
+    ]
 
 
 def test_an_illegal_move_changes_nothing(store, job_id):

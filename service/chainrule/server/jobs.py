@@ -13,6 +13,7 @@ class Move(StrEnum):
     RUN = "run"
     PAUSE = "pause"
     RESUME = "resume"
+    SCALE = "scale"  # another number of workers; the state stays
     INTERRUPT = "interrupt"  # the service, Ray or a process has ended; the job will start again from its checkpoint
     SUCCEED = "succeed"
     FAIL = "fail"
@@ -22,11 +23,17 @@ class Move(StrEnum):
 MOVES: dict[JobState, dict[Move, JobState]] = {
     JobState.QUEUED: {
         Move.START: JobState.STARTING,
+        Move.PAUSE: JobState.PAUSED,
+        Move.RESUME: JobState.QUEUED,
+        Move.SCALE: JobState.QUEUED,
         Move.FAIL: JobState.FAILED,
         Move.CANCEL: JobState.CANCELLED,
     },
     JobState.STARTING: {
         Move.RUN: JobState.RUNNING,
+        Move.PAUSE: JobState.PAUSED,
+        Move.RESUME: JobState.STARTING,
+        Move.SCALE: JobState.STARTING,
         Move.INTERRUPT: JobState.QUEUED,
         Move.SUCCEED: JobState.SUCCEEDED,
         Move.FAIL: JobState.FAILED,
@@ -34,13 +41,17 @@ MOVES: dict[JobState, dict[Move, JobState]] = {
     },
     JobState.RUNNING: {
         Move.PAUSE: JobState.PAUSED,
+        Move.RESUME: JobState.RUNNING,
+        Move.SCALE: JobState.RUNNING,
         Move.INTERRUPT: JobState.QUEUED,
         Move.SUCCEED: JobState.SUCCEEDED,
         Move.FAIL: JobState.FAILED,
         Move.CANCEL: JobState.CANCELLED,
     },
     JobState.PAUSED: {
+        Move.PAUSE: JobState.PAUSED,
         Move.RESUME: JobState.QUEUED,
+        Move.SCALE: JobState.PAUSED,
         Move.FAIL: JobState.FAILED,
         Move.CANCEL: JobState.CANCELLED,
     },
@@ -48,6 +59,7 @@ MOVES: dict[JobState, dict[Move, JobState]] = {
     JobState.FAILED: {},
     JobState.CANCELLED: {},
 }
+"""Where each move leads. One that leads to where the job is already changes nothing of its state."""
 
 
 def after(state: JobState, move: Move) -> JobState:

@@ -124,10 +124,12 @@ class Store:
             return Counter({JobState(state): count for state, count in connection.execute(query)})
 
     def move(self, job_id: str, move: Move, now: datetime, reason: str = "") -> Job:
-        """Move a job to its next state. Raises JobNotRunning, changing nothing, where the move is illegal."""
+        """Move a job to its next state, if that is another. Raises JobNotRunning where the move is illegal."""
         with self._transaction() as connection:
             row = _row(connection, job_id)
             state = after(JobState(row["state"]), move)
+            if state == row["state"]:
+                return _job(row)
             changes: dict[str, Any] = {"state": state, "reason": reason}
             if move is Move.START:
                 changes |= {"generation": row["generation"] + 1, "started": row["started"] or now.timestamp()}
@@ -136,8 +138,7 @@ class Store:
             if state.final:
                 changes["finished"] = now.timestamp()
             _update(connection, job_id, changes)
-            text = f"{state.lower()}: {reason}" if reason else state.lower()
-            return self._add_event(connection, job_id, now, "state", text)
+            return self._add_event(connection, job_id, now, "state", _told(state, reason))
 
     def update(
         self,
@@ -220,6 +221,12 @@ class Store:
         content = event_to_message(JobEvent(job.events, now, kind, message, job)).SerializeToString()
         connection.execute(events.insert().values(job_id=job_id, number=job.events, message=content))
         return job
+
+
+def _told(state: JobState, reason: str) -> str:
+    """Return the message of a move: `paused by the user at step 120`, `failed: no such file`."""
+    word = state.lower()
+    return reason if reason.startswith(word) else f"{word}: {reason}" if reason else word
 
 
 def _row(connection: sa.Connection, job_id: str) -> Row:
