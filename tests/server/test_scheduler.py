@@ -1,9 +1,11 @@
 import asyncio
 import logging
 import threading
+from datetime import UTC, datetime
 
 import pytest
 
+from chainrule.server.jobs import Move
 from chainrule.server.scheduler import ATTEMPTS, Scheduler
 from chainrule.wire import faults
 from chainrule.wire.errors import JobNotFound, JobNotRunning, TooMuch
@@ -232,3 +234,24 @@ def test_a_store_that_fails_ends_no_scheduler(board, spec, tmp_path, thread_laun
 
     assert scheduled(board, thread_launcher(), tmp_path, play).state is JobState.SUCCEEDED
     assert list(failures) == []
+
+
+def test_a_job_that_is_deleted_while_the_scheduler_looks_ends_no_scheduler(board, spec, tmp_path, thread_launcher):
+    rows_in, gone = board.store.rows_in, []
+
+    def look_and_delete(*states):
+        rows = rows_in(*states)
+        if not gone:
+            gone.append(rows[-1]["id"])
+            board.store.move(gone[0], Move.CANCEL, datetime.now(UTC))
+            board.store.delete(gone[0])
+        return rows
+
+    async def play(scheduler):
+        first, _ = [(await board.create(spec.document(), None)).id for _ in range(2)]
+        board.store.rows_in = look_and_delete
+        scheduler.wake()
+        return await ended(board, first)
+
+    assert scheduled(board, thread_launcher(cpus=2), tmp_path, play).state is JobState.SUCCEEDED
+    assert gone

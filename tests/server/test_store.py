@@ -103,6 +103,13 @@ def test_an_illegal_move_changes_nothing(store, job_id):
     assert store.job(job_id) == before
 
 
+def test_only_a_job_that_waits_says_for_what(store, job_id):
+    assert store.explain(job_id, NOW, "waits for Ray").reason == "waits for Ray"
+    assert messages(store, job_id) == ["queued", "waits for Ray"]
+    paused = store.move(job_id, Move.PAUSE, NOW, "paused by the user at step 0")
+    assert store.explain(job_id, NOW, "waits for its turn") == paused == store.job(job_id)
+
+
 def test_history_keeps_the_first_row_of_a_version(store, job_id):
     store.update(job_id, NOW, {"version": 2}, history={"steps": [(0, 1.5, 8, 0.1), (1, 1.25, 8, 0.1)]})
     store.update(job_id, NOW, {"version": 3}, history={"steps": [(1, 9.0, 8, 0.1), (2, 1.0, 8, 0.1)]})

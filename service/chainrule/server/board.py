@@ -49,6 +49,10 @@ class Board:
     async def _move(self, job_id: str, move: Move, reason: str) -> Job:
         return await self._tell(await self.read(self.store.move, job_id, move, self._now(), reason))
 
+    async def explain(self, job_id: str, reason: str) -> None:
+        """Say why a job waits, if it does still. Raises JobNotFound."""
+        await self._tell(await self.read(self.store.explain, job_id, self._now(), reason))
+
     async def update(
         self,
         job_id: str,

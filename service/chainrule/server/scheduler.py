@@ -138,7 +138,8 @@ class Scheduler:
         else:
             reason = f"waits for its turn: {cpus} CPUs are shared, first come first served"
         if row["reason"] != reason:
-            await self._board.update(row["id"], {"reason": reason}, ("state", reason))
+            with suppress(JobNotFound):  # it was cancelled and deleted since the scheduler has looked
+                await self._board.explain(row["id"], reason)
 
     async def cancel(self, job_id: str) -> None:
         """End a job, also when the caller leaves meanwhile. Raises JobNotFound, JobNotRunning."""

@@ -140,6 +140,15 @@ class Store:
             _update(connection, job_id, changes)
             return self._add_event(connection, job_id, now, "state", _told(state, reason))
 
+    def explain(self, job_id: str, now: datetime, reason: str) -> Job:
+        """Say why a job waits, if it does still."""
+        with self._transaction() as connection:
+            row = _row(connection, job_id)
+            if row["state"] != JobState.QUEUED:
+                return _job(row)
+            _update(connection, job_id, {"reason": reason})
+            return self._add_event(connection, job_id, now, "state", reason)
+
     def update(
         self,
         job_id: str,
