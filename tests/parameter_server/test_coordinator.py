@@ -179,6 +179,17 @@ def test_stop_ends_all_who_wait(toy, threads):
     assert not coordinator.complete
 
 
+def test_behind_a_stop_no_step_is_made_that_no_report_would_tell(toy):
+    coordinator = Coordinator(toy.new_state(shards=1))
+    worker = coordinator.join("w")
+    work, weights = work_of(coordinator, worker)
+    coordinator.stop()
+    last = coordinator.next_report()
+    coordinator.push(worker, 1, 0, Node(0, 1), toy.partial_of(weights, work, Node(0, 1)))
+    assert (last.version, last.ended) == (0, True)
+    assert coordinator.snapshot().version == 0
+
+
 def test_a_stream_that_nobody_reads_any_more_is_left(toy, threads):
     coordinator, connected = Coordinator(toy.new_state()), threading.Event()
     connected.set()

@@ -128,6 +128,8 @@ class Coordinator:
     def push(self, incarnation: int, generation: int, version: int, node: Node, partial: Partial) -> None:
         """Judge a partial; the outcome goes into the worker's messages. Raises ShapeMismatch."""
         with self._changed:
+            if self._ended:  # the last report is out, or soon will be: no step may follow it
+                return
             fail_at("server.before_apply")
             outcome, step = self._state.push(incarnation, generation, version, node, partial)
             fail_at("server.after_apply")
