@@ -111,6 +111,33 @@ def test_a_worker_whose_stream_ends_is_let_go_at_once(toy, threads):
     assert coordinator.next_message(gone, lambda: True) is None
 
 
+def test_workers_that_are_dismissed_go_at_the_next_version_and_are_not_fenced(toy, threads):
+    coordinator = Coordinator(toy.new_state(steps=40, steps_per_epoch=4))
+    first, second, third = [coordinator.join(f"w{i}") for i in (1, 2, 3)]
+    coordinator.dismiss(["w2", "w3"])
+    waiting = [threads.submit(coordinator.next_message, worker, lambda: True) for worker in (second, third)]
+    assert coordinator.next_report().workers == 3
+    work, weights = work_of(coordinator, first)
+    assert work.nodes == (Node(0, 4),)
+    coordinator.push(first, 1, 0, Node(0, 4), toy.partial_of(weights, work, Node(0, 4)))
+    assert [waiter.result(10) for waiter in waiting] == [None, None]
+    assert coordinator.next_report().workers == 1
+    assert [coordinator.fences(1, worker) for worker in (first, second, third)] == [True, False, False]
+    assert coordinator.fences(2, second)
+    with pytest.raises(Fenced):
+        coordinator.heartbeat(1, second)
+
+
+def test_a_worker_that_is_dismissed_before_it_has_joined_goes_all_the_same(toy):
+    coordinator = Coordinator(toy.new_state(shards=2))
+    coordinator.dismiss(["late"])
+    first, late = coordinator.join("first"), coordinator.join("late")
+    work, weights = work_of(coordinator, first)
+    coordinator.push(first, 1, 0, Node(0, 2), toy.partial_of(weights, work, Node(0, 2)))
+    assert coordinator.next_message(late, lambda: True) is None
+    assert work_of(coordinator, first)[0].nodes == (Node(0, 2),)
+
+
 def test_a_worker_learns_what_became_of_its_push(toy):
     coordinator = Coordinator(toy.new_state())
     worker = coordinator.join("w")

@@ -15,9 +15,9 @@ from chainrule.wire.status import from_call
 class Stream:
     """A worker's stream, message by message."""
 
-    def __init__(self, served, incarnation=None, generation=7):
+    def __init__(self, served, incarnation=None, generation=7, worker="w"):
         if incarnation is None:
-            incarnation = served.stub.Join(pb.JoinRequest(job_id="a1", worker="w"), timeout=10).incarnation
+            incarnation = served.stub.Join(pb.JoinRequest(job_id="a1", worker=worker), timeout=10).incarnation
         self.incarnation, self._up = incarnation, SimpleQueue()
         self.send(hello=pb.Hello(generation=generation, incarnation=incarnation))
         self.call = served.stub.Exchange(iter(self._up.get, None), timeout=30)
@@ -142,6 +142,31 @@ def test_a_worker_whose_lease_has_ended_is_told_that_it_is_fenced_not_that_the_j
     finally:
         served.coordinator.stop()
         watching.join(10)
+
+
+def test_a_worker_that_is_dismissed_is_told_to_stop_when_the_version_ends(served, stream, zeros):
+    work = stream.until("work")
+    surplus = Stream(served, worker="surplus")
+    served.coordinator.dismiss(["surplus"])
+    stream.push(work, work.nodes[0], zeros)
+    assert surplus.until("stop").reason
+    assert list(surplus.call) == []
+    assert [(node.lo, node.hi) for node in stream.until("work").nodes] == [(0, 4)]
+    surplus.end()
+
+
+def test_a_worker_that_was_let_go_before_it_came_is_told_to_stop(served, stream, zeros):
+    joined = served.stub.Join(pb.JoinRequest(job_id="a1", worker="surplus"), timeout=10)
+    served.coordinator.dismiss(["surplus"])
+    work = stream.until("work")
+    stream.push(work, work.nodes[0], zeros)
+    stream.until("weights")
+    late = Stream(served, joined.incarnation)
+    assert late.until("stop").reason
+    late.end()
+    stranger = Stream(served, joined.incarnation, generation=6)
+    assert type(stranger.error()) is Fenced
+    stranger.end()
 
 
 def test_a_stream_without_a_lease_is_fenced(served):

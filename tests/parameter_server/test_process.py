@@ -143,6 +143,20 @@ def test_a_job_that_is_stopped_goes_on_in_another_process_with_the_same_bits(sta
     assert (final["version"], final["weights_sha256"]) == (360, undisturbed["weights_sha256"])
 
 
+def test_workers_come_and_are_dismissed_and_the_bits_are_the_same(start, data):
+    undisturbed = run(start(data(shards=16, epochs=60), "whole"), 1)
+    server = start(data(shards=16, epochs=60, max_workers=1))
+    server.work(16)  # one for each shard, whatever the job said when it was submitted
+    server.until("report", lambda report: report["workers"] == 16)
+    server.send(command="dismiss", workers=[f"w{i}" for i in range(1, 16)])
+    server.until("report", lambda report: report["workers"] == 1)
+    assert server.until("ended") == {"event": "ended", "complete": True, "reason": ""}
+    assert [warning for report in server.all("report") for warning in report["warnings"]] == []
+    assert server.all("checkpoint")[-1]["weights_sha256"] == undisturbed["weights_sha256"]
+    assert server.process.wait(20) == 0
+    server.close()
+
+
 def test_a_damaged_checkpoint_is_warned_of_and_the_bits_are_the_same(start, data):
     undisturbed = run(start(data()), 1)
     (Path(undisturbed["path"]) / "optimizer.safetensors").write_bytes(b"")

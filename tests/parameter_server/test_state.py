@@ -222,26 +222,60 @@ def test_a_restart_from_any_version_ends_in_the_same_bits(toy):
         assert [step.version for step in steps] == list(range(cut, 5))
 
 
+def test_a_worker_that_is_dismissed_does_its_share_of_this_version_and_none_of_the_next(two, toy):
+    state, first, second, work = two
+    state.dismiss(second)
+    assert state.take_work(second).nodes == (Node(2, 4),)
+    for worker, node in ((second, Node(2, 4)), (first, Node(0, 2))):
+        assert tuple(state.members) == (first, second)
+        assert state.push(worker, 1, 0, node, toy.partial_of(state.parameters.flat, work, node))[0] is Outcome.APPLIED
+    assert tuple(state.members) == (first,)
+    assert state.take_work(first).nodes == (Node(0, 4),)
+    assert state.take_work(second) is None
+
+
+def test_a_worker_that_goes_before_it_is_let_go_takes_nobody_along(two, toy):
+    state, first, second, work = two
+    state.dismiss(second)
+    state.leave(second)
+    third = state.join(0.0)
+    for node in (Node(0, 2), Node(2, 4)):
+        state.push(first, 1, 0, node, toy.partial_of(state.parameters.flat, work, node))
+    assert (state.version, tuple(state.members)) == (1, (first, third))
+
+
+def test_all_may_be_dismissed_and_the_next_who_comes_goes_on(two, toy):
+    state, first, second, work = two
+    for worker, node in ((first, Node(0, 2)), (second, Node(2, 4))):
+        state.dismiss(worker)
+        state.push(worker, 1, 0, node, toy.partial_of(state.parameters.flat, work, node))
+    assert len(state.members) == 0
+    assert state.take_work(state.join(0.0)).nodes == (Node(0, 4),)
+
+
 @settings(max_examples=120)
 @given(st.integers(1, 9), st.integers(1, 5), st.sampled_from(sorted(OPTIMIZERS)), st.data())
 def test_the_bits_do_not_depend_on_who_does_what_when(toy, shards, workers, optimizer, data):
-    """Pushes in any order, twice and late, joins and leaves in the middle, against one worker that does it all."""
+    """Pushes in any order, twice and late, joins, leaves and dismissals, against one worker that does it all."""
     # Five steps and an odd end: version 4 is an epoch's, version 5 the last.
     told, expected = alone(toy, toy.new_state(shards, steps=4, optimizer=optimizer))
     state = toy.new_state(shards, steps=4, optimizer=optimizer)
     live, todo, old, steps = [state.join(0.0) for _ in range(workers)], [], [], []
     state.start_at(0)
     while not state.complete:
+        live = [worker for worker in live if worker in state.members]
         if not live:
             live.append(state.join(0.0))
         for worker in live:
             if (work := state.take_work(worker)) is not None:
                 todo += [(worker, work, node) for node in work.nodes]
-        move = data.draw(st.sampled_from(["push"] * 6 + ["again", "again", "join", "leave"]))
+        move = data.draw(st.sampled_from(["push"] * 6 + ["again", "again", "join", "leave", "dismiss"]))
         if move == "join" and len(live) < 12:
             live.append(state.join(0.0))
         elif move == "leave":
             state.leave(live.pop(data.draw(st.integers(0, len(live) - 1))))
+        elif move == "dismiss":
+            state.dismiss(data.draw(st.sampled_from(live)))
         elif move == "again" and old:
             worker, version, node, partial, was = data.draw(st.sampled_from(old))
             before, copy = snapshot(state), Partial(partial.gradient.copy(), partial.training, partial.validation)

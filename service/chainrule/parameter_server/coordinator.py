@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from chainrule.data.shard_tree import Node
@@ -71,6 +71,7 @@ class Coordinator:
         self._changed = threading.Condition()
         self._results: dict[int, deque[Result]] = {}
         self._names: dict[int, str] = {}
+        self._dismissed: set[str] = set()
         self._weights = state.parameters.flat.copy()
         self._failure: str | None = None
         self._stopped = False
@@ -91,24 +92,34 @@ class Coordinator:
         with self._changed:
             return self._state.complete
 
-    @property
-    def ended(self) -> bool:
-        """Whether the job has ended here: complete, failed or stopped."""
-        with self._changed:
-            return self._ended
-
     def knows(self, generation: int, incarnation: int) -> bool:
         """Whether a worker of this incarnation has a lease."""
         with self._changed:
             return generation == self.generation and incarnation in self._state.members
+
+    def fences(self, generation: int, incarnation: int) -> bool:
+        """Whether a worker without a lease has to join again: not where the job has ended, or has dismissed it."""
+        with self._changed:
+            dismissed = self._names.get(incarnation) in self._dismissed
+            return generation != self.generation or not (self._ended or dismissed)
 
     def join(self, name: str) -> int:
         """Admit a worker and return its incarnation."""
         with self._changed:
             incarnation = self._state.join(self._clock())
             self._names[incarnation], self._results[incarnation] = name, deque()
+            if name in self._dismissed:  # it was still on its way
+                self._state.dismiss(incarnation)
             self._notify()
             return incarnation
+
+    def dismiss(self, names: Collection[str]) -> None:
+        """Let workers go at the start of the next version; their streams end well."""
+        with self._changed:
+            self._dismissed.update(names)
+            for incarnation in self._state.members:
+                if self._names[incarnation] in names:
+                    self._state.dismiss(incarnation)
 
     def heartbeat(self, generation: int, incarnation: int) -> None:
         """Renew a lease. Raises Fenced once it has ended."""
@@ -163,7 +174,7 @@ class Coordinator:
     def next_message(self, incarnation: int, connected: Callable[[], bool]) -> tuple[Work, Array] | Result | None:
         """Wait for and return the worker's next message: work with the weights of its version, or a push's result.
 
-        None means stop: the job has ended, the lease has ended, or nobody listens any more.
+        None means stop: the job, the lease or the worker's time has ended, or nobody listens any more.
         """
         with self._changed:
             while connected() and incarnation in self._state.members and not self._ended:

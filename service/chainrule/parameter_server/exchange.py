@@ -28,11 +28,19 @@ class Exchange:
         self._reader = threading.Thread(target=self._read, name=f"worker-{self._hello.incarnation}", daemon=True)
 
     def messages(self) -> Iterator[pb.ServerMessage]:
-        """Yield what goes down, until the stream or the job ends."""
-        if not self._coordinator.knows(self._hello.generation, self._hello.incarnation):
-            self._context.abort_with_status(to_status(self._fenced()))
-        self._context.add_callback(self._coordinator.wake)
-        self._reader.start()
+        """Yield what goes down, until the stream, the job or the worker's time ends."""
+        worker = self._hello.generation, self._hello.incarnation
+        if self._coordinator.knows(*worker):
+            self._context.add_callback(self._coordinator.wake)
+            self._reader.start()
+            yield from self._conversation()
+        if self._error is None and self._coordinator.fences(*worker):
+            self._error = Fenced(f"worker {worker[1]} has no lease (any more); it has to join again")
+        if self._error is not None:
+            self._context.abort_with_status(to_status(self._error))
+        yield pb.ServerMessage(stop=pb.Stop(reason="the job has no more work for this worker"))
+
+    def _conversation(self) -> Iterator[pb.ServerMessage]:
         version_told = -1
         while (message := self._coordinator.next_message(self._hello.incarnation, self._connected)) is not None:
             if isinstance(message, Result):
@@ -43,14 +51,6 @@ class Exchange:
                 yield from _weights_messages(work.version, weights)
                 version_told = work.version
             yield _work_message(work)
-        if self._error is None and not self._coordinator.ended:
-            self._error = self._fenced()
-        if self._error is not None:
-            self._context.abort_with_status(to_status(self._error))
-        yield pb.ServerMessage(stop=pb.Stop(reason="the job has ended"))
-
-    def _fenced(self) -> Fenced:
-        return Fenced(f"worker {self._hello.incarnation} has no lease (any more); it has to join again")
 
     def _connected(self) -> bool:
         return self._context.is_active() and self._error is None

@@ -67,8 +67,8 @@ class ParameterServer:
             logger.warning("no checkpoint could be written: %s", error)  # the job goes on from the one before
 
     def _start_server(self, host: str) -> grpc.Server:
-        # Each stream holds a thread; heartbeats and pulls need a few more.
-        pool = ThreadPoolExecutor(max_workers=2 * self._spec.cluster.max_workers + 8)
+        # Each stream holds a thread, and the job may be scaled to a worker for each shard; heartbeats need a few more.
+        pool = ThreadPoolExecutor(max_workers=2 * self._spec.shards + 8)
         server = grpc.server(pool, options=[("grpc.so_reuseport", 0)])
         network, steps = self._summary.network(self._spec), self._summary.steps_per_epoch(self._spec)
         servicer = ParameterServicer(Assignable(self._job_id, self._spec, network, steps), self._coordinator)
@@ -140,8 +140,11 @@ class ParameterServer:
 
     def _follow_commands(self) -> None:
         for command in self._control.commands():
-            if command["command"] == "stop":
-                self._coordinator.stop()
+            match command:
+                case {"command": "dismiss", "workers": names}:
+                    self._coordinator.dismiss(names)
+                case {"command": "stop"}:
+                    self._coordinator.stop()
         os._exit(1)  # The service has died: it will start another generation.
 
 

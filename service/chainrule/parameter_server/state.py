@@ -44,17 +44,20 @@ class TrainingState:
         self.parameters, self.update, self.slots = parameters, update, slots
         self.watch, self.memory = watch or Watch(), memory or Memory()
         self.members = Members()
+        self._dismissed: set[int] = set()
         self._assignment = Assignment(plan.shards)
         self._sums: dict[Node, Partial] = {}
         self._digests: dict[Node, bytes] = {}
         self.start_at(0)
 
     def start_at(self, version: int) -> None:
-        """Begin a version: deal the shards, forget the partials."""
+        """Begin a version: let go whom the last one was for, deal the shards, forget the partials."""
         self.version = version
         self.complete = self.memory.ended or not (self.plan.trains(version) or self.plan.evaluates(version))
         self._sums.clear()
         self._digests.clear()
+        while self._dismissed:
+            self.members.leave(self._dismissed.pop())
         self._assignment.deal(self.members)
 
     def join(self, now: float) -> int:
@@ -67,6 +70,10 @@ class TrainingState:
         """Let a worker go; what it owed is dealt to the others at once."""
         self.members.leave(incarnation)
         self._assignment.remove(incarnation)
+
+    def dismiss(self, incarnation: int) -> None:
+        """Let a worker go at the start of the next version; until then it does its share."""
+        self._dismissed.add(incarnation)
 
     def expire(self, now: float) -> list[int]:
         """Let every worker go whose lease has ended, and return them."""
