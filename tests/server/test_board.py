@@ -7,7 +7,7 @@ from chainrule.v1 import training_pb2
 from chainrule.wire.errors import JobNotFound
 from chainrule.wire.job import JobState
 
-SPEC = {"name": "digits"}
+SPEC = {"name": "digits", "cluster": {"max_workers": 1}}
 
 
 def test_watchers_see_every_event_once_whenever_they_come(board):

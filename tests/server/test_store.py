@@ -9,13 +9,14 @@ import pytest
 
 from chainrule.server.jobs import Move
 from chainrule.server.store import Store
+from chainrule.server.tables import UPGRADES
 from chainrule.v1 import training_pb2
 from chainrule.wire import faults
 from chainrule.wire.errors import InvalidJob, JobNotFinished, JobNotFound, JobNotRunning, LaunchFailed, TooMuch
 from chainrule.wire.job import JobState
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
-SPEC = {"name": "digits", "data": {"train": "a.csv", "label": "y"}}
+SPEC = {"name": "digits", "data": {"train": "a.csv", "label": "y"}, "cluster": {"max_workers": 4}}
 
 
 @pytest.fixture
@@ -110,6 +111,22 @@ def test_only_a_job_that_waits_says_for_what(store, job_id):
     assert store.explain(job_id, NOW, "waits for its turn") == paused == store.job(job_id)
 
 
+def test_a_job_is_scaled_for_good_and_its_specification_stays(store, path, job_id):
+    assert store.job(job_id).max_workers == 4
+    assert store.scale(job_id, NOW, 2).max_workers == 2
+    assert store.scale(job_id, NOW, 2) == store.job(job_id)
+    store.scale(job_id, NOW, 1)
+    assert messages(store, job_id) == ["queued", "scaled to 2 workers by the user", "scaled to 1 worker by the user"]
+    again = Store(path)
+    assert again.job(job_id).max_workers == 1
+    assert again.row(job_id)["spec"] == SPEC
+    again.close()
+    ended = store.move(job_id, Move.CANCEL, NOW)
+    with pytest.raises(JobNotRunning, match="the job is CANCELLED: it is too late to scale it"):
+        store.scale(job_id, NOW, 3)
+    assert store.job(job_id) == ended
+
+
 def test_history_keeps_the_first_row_of_a_version(store, job_id):
     store.update(job_id, NOW, {"version": 2}, history={"steps": [(0, 1.5, 8, 0.1), (1, 1.25, 8, 0.1)]})
     store.update(job_id, NOW, {"version": 3}, history={"steps": [(1, 9.0, 8, 0.1), (2, 1.0, 8, 0.1)]})
@@ -190,6 +207,40 @@ def test_a_store_of_a_newer_version_is_refused_untouched(path):
     newer.close()
 
 
+@pytest.fixture
+def first_version(path):
+    """A store as the first version of the tables has left it, with one job."""
+    store = Store(path)
+    job, _ = store.create(SPEC, None, NOW)
+    store.close()
+    with sqlite3.connect(path) as old:
+        for column in ("max_workers", "machines", "faults"):
+            old.execute(f"alter table jobs drop column {column}")
+        old.execute("drop table fingerprints")
+        old.execute("pragma user_version = 1")
+    old.close()
+    return job
+
+
+def test_a_store_of_an_older_version_is_upgraded(path, first_version):
+    for _ in range(2):
+        store = Store(path)
+        assert store.job(first_version.id) == first_version
+        assert store.record(first_version.id, 0, 9, 9) == []
+        assert store.create(SPEC, None, NOW)[0].max_workers == 4
+        store.close()
+
+
+def test_an_upgrade_is_done_whole_or_not_at_all(path, first_version, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setitem(UPGRADES, 1, (*UPGRADES[1], "the service dies here"))
+        with pytest.raises(TooMuch, match="syntax error"):
+            Store(path)
+    store = Store(path)
+    assert store.job(first_version.id) == first_version
+    store.close()
+
+
 def test_a_file_that_is_no_store_is_refused(path):
     path.write_bytes(b"these are not the bytes of a database" * 100)
     with pytest.raises(LaunchFailed, match="cannot be used"):
@@ -214,23 +265,6 @@ def test_hashes_are_on_record_beside_the_losses(store, job_id):
         {"version": 2, "loss": -0.5, "layers": None, "partials": None},
     ]
     assert [row["version"] for row in store.record(job_id, 0, 2, 2)] == [0, 1]
-
-
-def test_a_store_of_the_first_version_is_brought_up_to_date(path):
-    store = Store(path)
-    job_id = store.create(SPEC, None, NOW)[0].id
-    store.close()
-    with sqlite3.connect(path) as older:
-        for statement in ("drop column machines", "drop column faults"):
-            older.execute(f"alter table jobs {statement}")
-        older.execute("drop table fingerprints")
-        older.execute("pragma user_version = 1")
-    older.close()
-    for _ in range(2):
-        store = Store(path)
-        assert (store.row(job_id)["machines"], store.row(job_id)["faults"]) == ([], {})
-        assert store.record(job_id, 0, 9, 9) == []
-        store.close()
 
 
 KILLED = """

@@ -121,6 +121,7 @@ jobs = st.builds(
     steps=big,
     epoch=big,
     workers=st.integers(0, 2**32 - 1),
+    max_workers=st.integers(1, 2**32 - 1),
     metrics=metrics,
     weights_sha256=st.none() | st.just("") | st.just("ab" * 32),
     started=st.none() | moments,

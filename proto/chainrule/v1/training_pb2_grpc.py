@@ -60,6 +60,21 @@ class TrainingServiceStub(object):
                 request_serializer=chainrule_dot_v1_dot_training__pb2.CancelJobRequest.SerializeToString,
                 response_deserializer=chainrule_dot_v1_dot_training__pb2.Job.FromString,
                 _registered_method=True)
+        self.PauseJob = channel.unary_unary(
+                '/chainrule.v1.TrainingService/PauseJob',
+                request_serializer=chainrule_dot_v1_dot_training__pb2.PauseJobRequest.SerializeToString,
+                response_deserializer=chainrule_dot_v1_dot_training__pb2.Job.FromString,
+                _registered_method=True)
+        self.ResumeJob = channel.unary_unary(
+                '/chainrule.v1.TrainingService/ResumeJob',
+                request_serializer=chainrule_dot_v1_dot_training__pb2.ResumeJobRequest.SerializeToString,
+                response_deserializer=chainrule_dot_v1_dot_training__pb2.Job.FromString,
+                _registered_method=True)
+        self.ScaleJob = channel.unary_unary(
+                '/chainrule.v1.TrainingService/ScaleJob',
+                request_serializer=chainrule_dot_v1_dot_training__pb2.ScaleJobRequest.SerializeToString,
+                response_deserializer=chainrule_dot_v1_dot_training__pb2.Job.FromString,
+                _registered_method=True)
         self.DeleteJob = channel.unary_unary(
                 '/chainrule.v1.TrainingService/DeleteJob',
                 request_serializer=chainrule_dot_v1_dot_training__pb2.DeleteJobRequest.SerializeToString,
@@ -119,6 +134,27 @@ class TrainingServiceServicer(object):
 
     def CancelJob(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PauseJob(self, request, context):
+        """Returns when the job is PAUSED, at a checkpoint, and its CPUs are free; nothing happens to one that is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeJob(self, request, context):
+        """Puts a job that is PAUSED back into the queue; nothing happens to one that is not.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ScaleJob(self, request, context):
+        """Lets so many workers at most take part from now on, up to the number of shards. The weights stay the same.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -183,6 +219,21 @@ def add_TrainingServiceServicer_to_server(servicer, server):
             'CancelJob': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelJob,
                     request_deserializer=chainrule_dot_v1_dot_training__pb2.CancelJobRequest.FromString,
+                    response_serializer=chainrule_dot_v1_dot_training__pb2.Job.SerializeToString,
+            ),
+            'PauseJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.PauseJob,
+                    request_deserializer=chainrule_dot_v1_dot_training__pb2.PauseJobRequest.FromString,
+                    response_serializer=chainrule_dot_v1_dot_training__pb2.Job.SerializeToString,
+            ),
+            'ResumeJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeJob,
+                    request_deserializer=chainrule_dot_v1_dot_training__pb2.ResumeJobRequest.FromString,
+                    response_serializer=chainrule_dot_v1_dot_training__pb2.Job.SerializeToString,
+            ),
+            'ScaleJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.ScaleJob,
+                    request_deserializer=chainrule_dot_v1_dot_training__pb2.ScaleJobRequest.FromString,
                     response_serializer=chainrule_dot_v1_dot_training__pb2.Job.SerializeToString,
             ),
             'DeleteJob': grpc.unary_unary_rpc_method_handler(
@@ -346,6 +397,87 @@ class TrainingService(object):
             target,
             '/chainrule.v1.TrainingService/CancelJob',
             chainrule_dot_v1_dot_training__pb2.CancelJobRequest.SerializeToString,
+            chainrule_dot_v1_dot_training__pb2.Job.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PauseJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chainrule.v1.TrainingService/PauseJob',
+            chainrule_dot_v1_dot_training__pb2.PauseJobRequest.SerializeToString,
+            chainrule_dot_v1_dot_training__pb2.Job.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chainrule.v1.TrainingService/ResumeJob',
+            chainrule_dot_v1_dot_training__pb2.ResumeJobRequest.SerializeToString,
+            chainrule_dot_v1_dot_training__pb2.Job.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ScaleJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chainrule.v1.TrainingService/ScaleJob',
+            chainrule_dot_v1_dot_training__pb2.ScaleJobRequest.SerializeToString,
             chainrule_dot_v1_dot_training__pb2.Job.FromString,
             options,
             channel_credentials,

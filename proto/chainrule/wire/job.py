@@ -24,7 +24,10 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True)
 class Job:
-    """A job at one moment. `steps` is 0 until the data has been read; `metrics` is by split, then by metric."""
+    """A job at one moment. `steps` is 0 until the data has been read; `metrics` is by split, then by metric.
+
+    Of at most `max_workers`, which the user may change, `workers` take part.
+    """
 
     id: str
     name: str
@@ -35,6 +38,7 @@ class Job:
     steps: int = 0
     epoch: int = 0
     workers: int = 0
+    max_workers: int = 1
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
     weights_sha256: str | None = None
     started: datetime | None = None

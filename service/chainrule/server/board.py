@@ -49,6 +49,10 @@ class Board:
     async def _move(self, job_id: str, move: Move, reason: str) -> Job:
         return await self._tell(await self.read(self.store.move, job_id, move, self._now(), reason))
 
+    async def scale(self, job_id: str, workers: int) -> Job:
+        """Let so many workers at most take part in a job. Raises JobNotRunning, JobNotFound."""
+        return await self._tell(await self.read(self.store.scale, job_id, self._now(), workers))
+
     async def explain(self, job_id: str, reason: str) -> None:
         """Say why a job waits, if it does still. Raises JobNotFound."""
         await self._tell(await self.read(self.store.explain, job_id, self._now(), reason))

@@ -51,14 +51,15 @@ class Store:
 
     def _create(self, path: Path) -> None:
         with self._transaction() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # else SQLite commits each change of a table by itself
             version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
             if version > tables.SCHEMA_VERSION:
                 raise LaunchFailed(
                     f"the store {path} was written by a newer Chainrule (version {version} of its tables, "
                     f"{tables.SCHEMA_VERSION} is known here): start that one, or take another data folder"
                 )
-            for newer in range(version + 1, tables.SCHEMA_VERSION + 1) if version else ():
-                for statement in tables.MIGRATIONS[newer]:
+            for old in range(version or tables.SCHEMA_VERSION, tables.SCHEMA_VERSION):
+                for statement in tables.UPGRADES[old]:
                     connection.exec_driver_sql(statement)
             tables.metadata.create_all(connection)
             connection.exec_driver_sql(f"PRAGMA user_version = {tables.SCHEMA_VERSION}")
@@ -91,9 +92,8 @@ class Store:
                 return _job(row), False
             job_id = secrets.token_hex(6)
             values = {"id": job_id, "request_id": request_id, "spec": spec, "name": spec["name"]}
-            connection.execute(
-                jobs.insert().values(**values, state=JobState.QUEUED, created=now.timestamp(), metrics={})
-            )
+            values |= {"max_workers": spec["cluster"]["max_workers"], "metrics": {}}
+            connection.execute(jobs.insert().values(**values, state=JobState.QUEUED, created=now.timestamp()))
             return self._add_event(connection, job_id, now, "state", "queued"), True
 
     def job(self, job_id: str) -> Job:
@@ -139,6 +139,17 @@ class Store:
                 changes["finished"] = now.timestamp()
             _update(connection, job_id, changes)
             return self._add_event(connection, job_id, now, "state", _told(state, reason))
+
+    def scale(self, job_id: str, now: datetime, workers: int) -> Job:
+        """Let so many workers at most take part. Raises JobNotRunning where the job has ended."""
+        with self._transaction() as connection:
+            row = _row(connection, job_id)
+            after(JobState(row["state"]), Move.SCALE)
+            if row["max_workers"] == workers:
+                return _job(row)
+            _update(connection, job_id, {"max_workers": workers})
+            text = f"scaled to {workers} worker{'' if workers == 1 else 's'} by the user"
+            return self._add_event(connection, job_id, now, "workers", text)
 
     def explain(self, job_id: str, now: datetime, reason: str) -> Job:
         """Say why a job waits, if it does still."""
@@ -270,10 +281,11 @@ def _forget_checkpoints(connection: sa.Connection, job_id: str, rows: Sequence[R
 
 def _job(row: Row) -> Job:
     moments = {key: _moment(row[key]) for key in ("created", "started", "finished")}
-    plain = ("id", "name", "reason", "version", "steps", "epoch", "workers", "metrics", "weights_sha256", "events")
-    rate = row["samples_per_second"]
-    values = {**{key: row[key] for key in plain}, **moments, "samples_per_second": rate}
-    return Job(state=JobState(row["state"]), **values)
+    plain = (
+        *("id", "name", "reason", "version", "steps", "epoch", "workers", "max_workers", "metrics"),
+        *("weights_sha256", "samples_per_second", "events"),
+    )
+    return Job(state=JobState(row["state"]), **{key: row[key] for key in plain} | moments)
 
 
 def _moment(seconds: float | None) -> datetime | None:

@@ -4,14 +4,15 @@ from sqlalchemy import JSON, Column, Float, ForeignKey, Integer, LargeBinary, Me
 
 SCHEMA_VERSION = 2
 """Rises with every change of the tables; a store of a newer version is refused untouched."""
-
-MIGRATIONS = {
-    2: (
+UPGRADES = {
+    1: (
+        "ALTER TABLE jobs ADD COLUMN max_workers INTEGER NOT NULL DEFAULT 1",
+        "UPDATE jobs SET max_workers = coalesce(json_extract(spec, '$.cluster.max_workers'), 1)",
         "ALTER TABLE jobs ADD COLUMN machines JSON NOT NULL DEFAULT '[]'",
         "ALTER TABLE jobs ADD COLUMN faults JSON NOT NULL DEFAULT '{}'",
-    )
+    ),
 }
-"""What turns the tables of the version before into those of a version; tables that are new make themselves."""
+"""What makes the tables of a version those of the next; tables that are new are made without it."""
 
 metadata = MetaData()
 
@@ -36,6 +37,7 @@ jobs = Table(
     Column("steps", Integer, nullable=False, default=0),
     Column("epoch", Integer, nullable=False, default=0),
     Column("workers", Integer, nullable=False, default=0),
+    Column("max_workers", Integer, nullable=False),  # at present; the specification stays as it was submitted
     Column("metrics", JSON, nullable=False, default=dict),
     Column("weights_sha256", String),
     Column("machines", JSON, nullable=False, default=list),  # each kind that has taken part: cpu, numpy, blas
