@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ class ThreadLauncher:
         self.lost, self.ready = asyncio.Event(), asyncio.Event()
         self.ready.set()
         self.started: list[str] = []
+        self.changed: Callable[[], None] = lambda: None
         self._shards, self._ended = {}, {}
 
     async def prepare(self, job_id, spec, ended) -> DatasetSummary:
@@ -41,6 +43,10 @@ class ThreadLauncher:
         loop, shards, ended = asyncio.get_running_loop(), self._shards[job_id], self._ended[job_id]
         self.started.append(worker)
 
+        def tell(reason):
+            ended(worker, reason)
+            self.changed()
+
         def work():
             reason = None
             try:
@@ -48,7 +54,8 @@ class ThreadLauncher:
                 train(address, job_id, worker, shards)
             except Exception as error:
                 reason = str(error)
-            loop.call_soon_threadsafe(ended, worker, reason)
+            with suppress(RuntimeError):  # the test is over, and its loop closed
+                loop.call_soon_threadsafe(tell, reason)
 
         threading.Thread(target=work, daemon=True).start()
 
@@ -59,6 +66,24 @@ class ThreadLauncher:
 @pytest.fixture
 def thread_launcher():
     return ThreadLauncher
+
+
+@pytest.fixture
+def hand_launcher():
+    """A launcher whose workers do nothing, and end when a test says so."""
+
+    class HandLauncher(ThreadLauncher):
+        def __init__(self) -> None:
+            super().__init__()
+            self.starts = asyncio.Queue()
+
+        async def start_worker(self, job_id, worker, address):
+            await self.starts.put(worker)
+
+        def end(self, job_id, worker, reason=None):
+            self._ended[job_id](worker, reason)
+
+    return HandLauncher
 
 
 @pytest.fixture

@@ -88,11 +88,50 @@ def test_workers_are_added_to_a_job_also_after_one_was_replaced(executed, thread
         return launchers[0]
 
     async def grow(run, job_id):
-        run.workers = 2
-        await run.grow(4)
+        await run.resize(4)
 
     assert executed(make, grow).state is JobState.SUCCEEDED
     assert len(launchers[0].started) == 5
+
+
+def test_those_who_leave_hold_their_cpus_to_their_end_and_are_not_replaced(executed, board, hand_launcher):
+    launchers, started = [], []
+
+    def make():
+        launchers.append(hand_launcher())
+        return launchers[0]
+
+    async def resize(run, job_id):
+        launcher = launchers[0]
+        started.extend([await launcher.starts.get() for _ in range(4)])
+        await run.resize(1)
+        assert (run.workers, run.held) == (1, 4)
+        launcher.end(job_id, "w3", "a broken machine")
+        launcher.end(job_id, "w4")
+        assert run.held == 2
+        await run.resize(2)
+        assert run.held == 3
+        launcher.end(job_id, "w2")
+        launcher.end(job_id, "w5", "a broken machine")
+        started.extend([await launcher.starts.get() for _ in range(2)])
+        assert run.held == 2
+        await run.stop(hold=True)
+
+    job = executed(make, resize, workers=4)
+    assert started == ["w1", "w2", "w3", "w4", "w5", "w6"]
+    replaced = [message for message in messages(board, job.id) if "replaced" in message]
+    assert replaced == ["worker w5 has ended and is replaced: a broken machine"]
+    assert job.state is JobState.STARTING  # on hold: it is for whoever stopped it to say what becomes of it
+
+
+def test_a_job_that_is_resized_before_its_workers_start_starts_as_many(executed, thread_launcher):
+    launcher = []
+
+    async def shrink(run, job_id):
+        await run.resize(1)
+
+    assert executed(lambda: launcher.append(thread_launcher()) or launcher[0], shrink, workers=4).state == "SUCCEEDED"
+    assert launcher[0].started == ["w1"]
 
 
 def test_a_job_does_not_go_on_with_other_data(board, spec, tmp_path, thread_launcher):

@@ -142,6 +142,7 @@ class Launcher:
             case {"event": "worker_ended", "job_id": job_id, "worker": worker, "reason": reason}:
                 if job_id in self._watchers:
                     self._watchers[job_id](worker, reason)
+                    self._changed()  # a CPU is free
 
     def _awaits(self, job_id: str) -> bool:
         """Whether somebody still waits for a job's data: a cancelled job does not."""

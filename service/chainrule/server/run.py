@@ -31,8 +31,10 @@ class Run:
         self._board, self._launcher, self._folder = board, launcher, folder
         self._server: Child | None = None
         self._address: str | None = None
-        self._asked_for, self._numbers = 0, itertools.count(1)
-        self._ended = False
+        self._numbers = itertools.count(1)
+        self._names: list[str] = []  # of those who are to take part, the oldest first
+        self._leaving: set[str] = set()
+        self._ended = self._on_hold = False
         self._failures, self._failure_version = 0, -1
         self._failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -108,7 +110,8 @@ class Run:
                 await self._progress.checkpoint(checkpoint)
             case {"event": "ended", "complete": complete, "reason": reason}:
                 await self._progress.finish()
-                await self._move(Move.SUCCEED if complete else Move.INTERRUPT, reason)
+                if complete or not self._on_hold:
+                    await self._move(Move.SUCCEED if complete else Move.INTERRUPT, reason)
                 return True
             case {"event": "failed", "reason": reason}:
                 raise TrainingFailed(reason)
@@ -116,23 +119,34 @@ class Run:
                 raise LaunchFailed("the parameter server has died; training goes on from the last checkpoint")
         return False
 
-    async def _start_workers(self) -> None:
-        while self._asked_for < self.workers:
-            self._asked_for += 1
-            await self._start_worker()
+    @property
+    def held(self) -> int:
+        """The CPUs that the job holds: one for each of its workers, and for each that has not left yet."""
+        return self.workers + len(self._leaving)
 
-    async def _start_worker(self) -> None:
-        assert self._address is not None  # noqa: S101
-        await self._launcher.start_worker(self.job_id, f"w{next(self._numbers)}", self._address)
-
-    async def grow(self, workers: int) -> None:
-        """Add workers; they take part from the next step on."""
+    async def resize(self, workers: int) -> None:
+        """Train with another number of workers from the next version on; the youngest leave."""
         self.workers = workers
-        if self._address is not None:
-            await self._start_workers()
+        if self._address is None or self._server is None:
+            return
+        surplus = self._names[workers:]
+        del self._names[workers:]
+        self._leaving.update(surplus)
+        if surplus:
+            await self._server.send(command="dismiss", workers=surplus)
+        await self._start_workers()
+
+    async def _start_workers(self) -> None:
+        assert self._address is not None  # noqa: S101
+        while len(self._names) < self.workers:
+            self._names.append(f"w{next(self._numbers)}")
+            await self._launcher.start_worker(self.job_id, self._names[-1], self._address)
 
     def _worker_ended(self, name: str, reason: str | None) -> None:
-        if reason is not None and not self._ended:
+        if name in self._leaving:
+            self._leaving.remove(name)
+        elif reason is not None and not self._ended:
+            self._names.remove(name)
             task = asyncio.create_task(self._replace(name, reason))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -145,11 +159,15 @@ class Run:
             if not self._failed.done():
                 self._failed.set_result(f"{self._failures} workers in a row have failed, the last one so: {reason}")
             return
-        await self._start_worker()
+        await self._start_workers()
         await self._progress.survive("workers_replaced", f"worker {name} has ended and is replaced: {reason}")
 
-    async def stop(self) -> bool:
-        """Ask for a checkpoint and the end, whereupon `execute` returns; False where training has not begun."""
+    async def stop(self, *, hold: bool = False) -> bool:
+        """Ask for a checkpoint and the end, whereupon `execute` returns; False where training has not begun.
+
+        The job goes back into the queue; on hold it stays as it is, for the caller to move.
+        """
+        self._on_hold |= hold
         if self._address is None or self._server is None:
             return False
         await self._server.send(command="stop")

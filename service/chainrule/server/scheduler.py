@@ -2,9 +2,12 @@
 
 import asyncio
 import logging
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+from weakref import WeakValueDictionary
 
 from chainrule.server import backlog
 from chainrule.server.backlog import until_written
@@ -14,15 +17,13 @@ from chainrule.server.launcher import Launcher
 from chainrule.server.policy import Demand, allocate
 from chainrule.server.run import Run
 from chainrule.server.store import Row
-from chainrule.wire.errors import JobNotFound, JobNotRunning, TooMuch
-from chainrule.wire.job import JobState
+from chainrule.wire.errors import InvalidJob, JobNotFound, JobNotRunning, TooMuch, Violation
+from chainrule.wire.job import Job, JobState
 from chainrule.wire.validation import parse_spec
 
 logger = logging.getLogger(__name__)
 ATTEMPTS = 3
 """So often a job may be interrupted at the same version before it fails."""
-
-
 STOP_SECONDS = 20.0
 """The time that running jobs have for their checkpoint when the service ends."""
 
@@ -42,8 +43,9 @@ class Scheduler:
         self._running: dict[str, _Running] = {}
         self._interruptions: dict[str, tuple[int, int]] = {}
         self._wake = asyncio.Event()
-        self._cancelling: set[str] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._aside: set[str] = set()
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._orders: set[asyncio.Task[Job]] = set()
         self._stopping = False
 
     async def recover(self) -> None:
@@ -69,15 +71,15 @@ class Scheduler:
 
     async def _schedule(self) -> None:
         waiting = await self._board.read(self._board.store.rows_in, JobState.QUEUED)
-        taken = self._cancelling | set(self._running)
+        taken = self._aside | set(self._running)
         queued = {row["id"]: _demand(row) for row in waiting if row["id"] not in taken}
-        running = [running.demand for running in self._running.values()]
+        running = [replace(each.demand, workers=each.run.held) for each in self._running.values()]
         grants = {} if self._stopping else allocate(self._launcher.cpus, running, list(queued.values()))
         for job_id, workers in grants.items():
             if job_id in queued:
                 self._start(queued[job_id], workers)
             else:
-                await self._grow(self._running[job_id], workers)
+                await self._grow(job_id, workers)
         for row in waiting:
             if row["id"] in queued and row["id"] not in grants:
                 await self._explain(row, queued[row["id"]])
@@ -85,8 +87,7 @@ class Scheduler:
     def _start(self, demand: Demand, workers: int) -> None:
         run = Run(demand.job_id, self._board, self._launcher, self._folder / demand.job_id, workers)
         task = asyncio.create_task(self._execute(run), name=f"job {demand.job_id}")
-        given = Demand(demand.job_id, workers, demand.min_workers, demand.max_workers)
-        self._running[demand.job_id] = _Running(run, task, given)
+        self._running[demand.job_id] = _Running(run, task, demand)
         task.add_done_callback(lambda _: self._forget(demand.job_id))
 
     def _forget(self, job_id: str) -> None:
@@ -94,10 +95,12 @@ class Scheduler:
         del self._running[job_id]
         self.wake()
 
-    async def _grow(self, running: _Running, workers: int) -> None:
-        demand = running.demand
-        running.demand = Demand(demand.job_id, workers, demand.min_workers, demand.max_workers)
-        await running.run.grow(workers)
+    async def _grow(self, job_id: str, cpus: int) -> None:
+        """Let a job hold more CPUs, unless it has ended or has been scaled since the scheduler has looked."""
+        running = self._running.get(job_id)
+        if running is not None:
+            leaving = running.run.held - running.run.workers
+            await running.run.resize(min(cpus - leaving, running.demand.max_workers))
 
     async def _execute(self, run: Run) -> None:
         try:
@@ -114,9 +117,13 @@ class Scheduler:
             await self._settle(run.job_id, Move.FAIL, f"the service has met an error of its own: {error!r}")
 
     async def _settle(self, job_id: str, move: Move, reason: str) -> None:
-        """Write down how a run has ended, as soon as the store can be written."""
+        """Write down how a run has ended."""
         with suppress(JobNotRunning):  # it had ended already
-            await until_written(lambda: self._board.move(job_id, move, reason), f"job {job_id}")
+            await self._write_down(job_id, move, reason)
+
+    async def _write_down(self, job_id: str, move: Move, reason: str) -> Job:
+        """Move a job that has no run any more, as soon as the store can be written. Raises JobNotRunning."""
+        return await until_written(lambda: self._board.move(job_id, move, reason), f"job {job_id}")
 
     async def _give_up_on_repetition(self, job_id: str) -> None:
         """Fail a job that is interrupted again and again and gets no further."""
@@ -141,23 +148,80 @@ class Scheduler:
             with suppress(JobNotFound):  # it was cancelled and deleted since the scheduler has looked
                 await self._board.explain(row["id"], reason)
 
-    async def cancel(self, job_id: str) -> None:
-        """End a job, also when the caller leaves meanwhile. Raises JobNotFound, JobNotRunning."""
-        task = asyncio.create_task(self._cancel(job_id))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        await asyncio.shield(task)
+    async def cancel(self, job_id: str) -> Job:
+        """End a job. Raises JobNotFound, JobNotRunning."""
+        return await self._carry_out(self._cancel(job_id))
 
-    async def _cancel(self, job_id: str) -> None:
-        self._cancelling.add(job_id)
-        try:
+    async def pause(self, job_id: str) -> Job:
+        """Bring a job to a checkpoint, where it stays until it is resumed. Raises JobNotFound, JobNotRunning."""
+        return await self._carry_out(self._pause(job_id))
+
+    async def resume(self, job_id: str) -> Job:
+        """Put a job that is paused back into the queue, in its old place. Raises JobNotFound, JobNotRunning."""
+        return await self._carry_out(self._resume(job_id))
+
+    async def scale(self, job_id: str, workers: int) -> Job:
+        """Let so many workers at most take part from now on. Raises JobNotFound, JobNotRunning, InvalidJob."""
+        return await self._carry_out(self._scale(job_id, workers))
+
+    async def _carry_out(self, order: Coroutine[Any, Any, Job]) -> Job:
+        """Do what a user asks for, also when the caller leaves meanwhile."""
+        task = asyncio.create_task(order)
+        self._orders.add(task)
+        task.add_done_callback(self._orders.discard)
+        return await asyncio.shield(task)
+
+    async def _cancel(self, job_id: str) -> Job:
+        with self._set_aside(job_id):
             if job_id in self._running:
                 task = self._running[job_id].task
                 task.cancel()
                 await asyncio.wait({task})
-            await self._board.move(job_id, Move.CANCEL, "cancelled by the user")
+            return await self._write_down(job_id, Move.CANCEL, "cancelled by the user")
+
+    async def _pause(self, job_id: str) -> Job:
+        async with self._turn(job_id):
+            with self._set_aside(job_id):
+                if job_id in self._running:
+                    await self._bring_to_a_checkpoint(self._running[job_id])
+                job = await self._board.read(self._board.store.job, job_id)
+                return await self._write_down(job_id, Move.PAUSE, f"paused by the user at step {job.version}")
+
+    async def _bring_to_a_checkpoint(self, running: _Running) -> None:
+        """End a run; one whose training has not begun has nothing to keep."""
+        if not await running.run.stop(hold=True):
+            running.task.cancel()
+        await asyncio.wait({running.task})
+
+    async def _resume(self, job_id: str) -> Job:
+        async with self._turn(job_id):
+            job = await self._board.move(job_id, Move.RESUME, "resumed by the user")
+        self.wake()
+        return job
+
+    async def _scale(self, job_id: str, workers: int) -> Job:
+        row = await self._board.read(self._board.store.row, job_id)
+        _check_workers(workers, parse_spec(row["spec"]).shards)
+        job = await self._board.scale(job_id, workers)
+        if job_id in self._running:
+            running = self._running[job_id]
+            running.demand = replace(running.demand, max_workers=workers)
+            await running.run.resize(min(workers, running.run.workers))
+        self.wake()
+        return job
+
+    def _turn(self, job_id: str) -> asyncio.Lock:
+        """Return what makes a resume wait for the end of a pause that was asked for before it."""
+        return self._turns.setdefault(job_id, asyncio.Lock())
+
+    @contextmanager
+    def _set_aside(self, job_id: str) -> Iterator[None]:
+        """Start no run of a job meanwhile."""
+        self._aside.add(job_id)
+        try:
+            yield
         finally:
-            self._cancelling.discard(job_id)
+            self._aside.discard(job_id)
             self.wake()
 
     async def stop(self) -> None:
@@ -167,12 +231,20 @@ class Scheduler:
         for each in running:
             if not await each.run.stop():
                 each.task.cancel()
-        if running:
-            _, late = await asyncio.wait([each.task for each in running], timeout=STOP_SECONDS)
+        ending: set[asyncio.Task[Any]] = {*(each.task for each in running), *self._orders}
+        if ending:
+            _, late = await asyncio.wait(ending, timeout=STOP_SECONDS)
             for task in late:
                 task.cancel()
 
 
 def _demand(row: Row) -> Demand:
-    spec = parse_spec(row["spec"])
-    return Demand(row["id"], 0, spec.cluster.min_workers, spec.cluster.max_workers)
+    low, high = parse_spec(row["spec"]).cluster.min_workers, row["max_workers"]
+    return Demand(row["id"], 0, min(low, high), high)
+
+
+def _check_workers(workers: int, shards: int) -> None:
+    if workers < 1:
+        raise InvalidJob([Violation("workers", "must be >= 1: `chainrule pause` lets a job rest")])
+    if workers > shards:
+        raise InvalidJob([Violation("workers", f"must be <= {shards}, the job's shards: a worker needs a shard")])
