@@ -275,7 +275,7 @@ from chainrule.server.store import Store
 
 store, now = Store(Path(sys.argv[1])), datetime.now(UTC)
 for i in range(5):
-    job, _ = store.create({"name": f"{i}"}, None, now)
+    job, _ = store.create({"name": f"{i}", "cluster": {"max_workers": 1}}, None, now)
     print(job.id, flush=True)
 """
 

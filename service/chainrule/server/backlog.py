@@ -3,7 +3,10 @@
 import asyncio
 import logging
 import shutil
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 from chainrule.server.board import Board
@@ -34,54 +37,63 @@ async def until_written(action: Callable[[], Awaitable[T]], what: str) -> T:
 
 
 class Backlog:
-    """Writes what becomes known of one job, in order; what cannot be written is kept, and written with what follows."""
+    """Writes what becomes known of one job, in order; what cannot be written is kept and written as soon as it can be."""
 
     def __init__(self, job_id: str, board: Board) -> None:
         self._job_id, self._board = job_id, board
-        self._changes: dict[str, Any] = {}
-        self._history: dict[str, list[Any]] = {}
-        self._events: list[Event] = []
-        self._checkpoints: list[dict[str, Any]] = []
+        self._writes: deque[Callable[[], Awaitable[None]]] = deque()
+        self._one_at_a_time = asyncio.Lock()
         self._trouble = False
 
     async def write(self, changes: dict[str, Any], event: Event | None = None, history: History | None = None) -> None:
-        """Change a job's columns and add events and history: on disk, or in memory as long as the disk refuses."""
-        self._changes |= changes
-        for name, rows in (history or {}).items():
-            self._history.setdefault(name, []).extend(rows)
-        self._add(event)
-        await self._try(changes)
+        """Change a job's columns and add an event and history: on disk, or in memory as long as the disk refuses."""
+
+        async def update() -> None:
+            await self._board.update(self._job_id, changes, event, history)
+
+        if not await self._add(update):
+            self._board.remember(self._job_id, changes)
 
     async def add_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Let a checkpoint count as soon as the store has it."""
-        self._checkpoints.append(checkpoint)
-        await self._try({})
 
-    def _add(self, event: Event | None) -> None:
-        """Keep an event; of progress in a time of trouble only the last word."""
-        if event is not None:
-            self._events = [other for other in self._events if other[0] != "progress" or event[0] != "progress"]
-            self._events.append(event)
+        async def add() -> None:
+            with _trouble_of_the_store():
+                fail_at("checkpoint.before_row")
+            for path in await self._board.add_checkpoint(self._job_id, checkpoint, KEPT_CHECKPOINTS):
+                await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
 
-    async def _try(self, changes: dict[str, Any]) -> None:
+        await self._add(add)
+
+    async def _add(self, write: Callable[[], Awaitable[None]]) -> bool:
+        """Write now, if that can be, and return whether it could."""
+        self._writes.append(write)
         try:
             await self.flush()
         except TooMuch as error:
             if not self._trouble:
                 logger.warning("job %s: %s; training goes on in memory", self._job_id, error)
-                self._add(("warning", f"{error}; training has gone on in memory meanwhile, and nothing is missing"))
+                warning = ("warning", f"{error}; training has gone on in memory meanwhile, and nothing is missing")
+                self._writes.append(partial(self._warn, warning))
             self._trouble = True
-            self._board.remember(self._job_id, changes)
+            return False
+        return True
+
+    async def _warn(self, warning: Event) -> None:
+        await self._board.update(self._job_id, {}, warning)
 
     async def flush(self) -> None:
         """Write all that is not on disk. Raises TooMuch."""
-        while self._events or self._changes or self._history:
-            event = self._events[0] if self._events else None
-            await self._board.update(self._job_id, self._changes, event, self._history)
-            self._events, self._changes, self._history = self._events[1:], {}, {}
-        while self._checkpoints:
-            fail_at("checkpoint.before_row")
-            for path in await self._board.add_checkpoint(self._job_id, self._checkpoints[0], KEPT_CHECKPOINTS):
-                await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
-            self._checkpoints.pop(0)
-        self._trouble = False
+        async with self._one_at_a_time:
+            while self._writes:
+                await self._writes[0]()
+                self._writes.popleft()
+            self._trouble = False
+
+
+@contextmanager
+def _trouble_of_the_store() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise TooMuch(f"the store cannot be written: {error}") from error
