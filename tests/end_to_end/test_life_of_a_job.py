@@ -144,11 +144,13 @@ def test_training_goes_on_after_a_worker_is_killed(service, running):
 
 
 def test_training_goes_on_after_ray_is_killed(service, running):
-    launcher = children_of(service, "chainrule.worker")[0]
+    """The parameter server keeps the weights meanwhile."""
+    (launcher,), (server,) = (children_of(service, f"chainrule.{name}") for name in ("worker", "parameter_server"))
     launcher.kill()
-    until(service, running, state="QUEUED")
+    until(service, running, state="RUNNING", workers=0)
     until(service, running, state="RUNNING", workers=2)
     trained_a_while(service, running)
+    assert children_of(service, "chainrule.parameter_server") == [server]
 
 
 def test_sigterm_takes_a_checkpoint_ends_everything_and_the_job_goes_on_later(service, running):

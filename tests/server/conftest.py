@@ -83,6 +83,14 @@ def hand_launcher():
         def end(self, job_id, worker, reason=None):
             self._ended[job_id](worker, reason)
 
+        def lose(self):
+            self.ready.clear()
+            self.lost.set()
+
+        def come_back(self):
+            self.lost = asyncio.Event()
+            self.ready.set()
+
     return HandLauncher
 
 

@@ -70,6 +70,31 @@ def test_many_workers_that_die_together_once_do_not_fail_the_job(executed, board
     assert job.state is JobState.SUCCEEDED
 
 
+def test_a_job_gets_its_data_and_workers_anew_when_ray_is_back(executed, board, spec, hand_launcher):
+    launchers = []
+
+    def make():
+        launchers.append(hand_launcher())
+        return launchers[0]
+
+    async def lose_ray(run, job_id):
+        launcher, started = launchers[0], []
+        started += [await launcher.starts.get() for _ in range(2)]
+        launcher.lose()
+        async for _ in board.watch(job_id, 0):
+            if board.store.row(job_id)["faults"]:
+                break
+        launcher.come_back()
+        started += [await launcher.starts.get() for _ in range(2)]
+        assert started == ["w1", "w2", "w3", "w4"]
+        await run.stop()
+
+    job = executed(make, lose_ray)
+    assert job.state is JobState.QUEUED
+    assert any("Ray has ended; training goes on" in message for message in messages(board, job.id))
+    assert board.store.row(job.id)["faults"] == {"ray_lost": 1}
+
+
 def test_a_job_whose_ray_ends_goes_back_into_the_queue(executed, no_ray):
     job = executed(no_ray)
     assert (job.state, job.workers) == (JobState.QUEUED, 0)

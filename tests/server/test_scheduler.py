@@ -40,7 +40,7 @@ async def until(board, job_id, condition):
     pytest.fail(f"the job has ended as {event.job}")
 
 
-def lasting(spec, epochs=150, **cluster):
+def lasting(spec, epochs=250, **cluster):
     """The job with more epochs: eight steps each."""
     document = spec.document()
     training, cluster = document["training"] | {"epochs": epochs}, document["cluster"] | cluster

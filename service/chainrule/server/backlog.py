@@ -37,7 +37,7 @@ async def until_written(action: Callable[[], Awaitable[T]], what: str) -> T:
 
 
 class Backlog:
-    """Writes what becomes known of one job, in order; what cannot be written is kept and written as soon as it can be."""
+    """Writes what becomes known of one job, in order; what cannot be written waits until it can be."""
 
     def __init__(self, job_id: str, board: Board) -> None:
         self._job_id, self._board = job_id, board

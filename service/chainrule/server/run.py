@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,26 +61,46 @@ class Run:
     async def _train(self) -> None:
         row = await self._board.read(self._board.store.row, self.job_id)
         spec = parse_spec(row["spec"])
-        summary = await self._launcher.prepare(self.job_id, spec, self._worker_ended)
-        if row["data"] is not None and row["data"]["sha256"] != summary.sha256:
-            raise InvalidData("the data file is not the one that training began with, so it cannot go on from there")
+        summary = await self._prepare(spec, row["data"] and row["data"]["sha256"])
         self._progress = Progress(self.job_id, self._board, spec, summary)
         events = (await self._start_server(spec, summary, row["generation"])).events()
-        lost, failed = asyncio.create_task(self._launcher.lost.wait()), self._failed
+        on_ray = asyncio.create_task(self._stay_on_ray(spec, summary.sha256))
         try:
             while True:
                 event = asyncio.ensure_future(anext(events, {"event": "died"}))
-                awaited: list[asyncio.Future[Any]] = [event, lost, failed]
+                awaited: list[asyncio.Future[Any]] = [event, on_ray, self._failed]
                 await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
-                if failed.done():
-                    raise TrainingFailed(failed.result())
-                if lost.done():
-                    raise LaunchFailed("Ray has ended; training goes on from the last checkpoint as soon as it is back")
+                if self._failed.done():
+                    raise TrainingFailed(self._failed.result())
+                if on_ray.done():
+                    on_ray.result()
                 if await self._take(event.result()):
                     return
         finally:
-            lost.cancel()
+            on_ray.cancel()
             event.cancel()
+
+    async def _prepare(self, spec: JobSpec, sha256: str | None) -> DatasetSummary:
+        summary = await self._launcher.prepare(self.job_id, spec, self._worker_ended)
+        if sha256 not in (None, summary.sha256):
+            raise InvalidData("the data file is not the one that training began with, so it cannot go on from there")
+        return summary
+
+    async def _stay_on_ray(self, spec: JobSpec, sha256: str) -> None:
+        """Whenever Ray has ended and is back, give it the data and workers again. Raises InvalidData.
+
+        The parameter server keeps the weights meanwhile.
+        """
+        while True:
+            await self._launcher.lost.wait()
+            self._names.clear()
+            self._leaving.clear()
+            await self._progress.survive("ray_lost", "Ray has ended; training goes on as soon as it is back")
+            await self._launcher.ready.wait()
+            with suppress(LaunchFailed):  # it has ended once more
+                await self._prepare(spec, sha256)
+                if self._address is not None:
+                    await self._start_workers()
 
     async def _start_server(self, spec: JobSpec, summary: DatasetSummary, generation: int) -> Child:
         self._folder.mkdir(parents=True, exist_ok=True)
