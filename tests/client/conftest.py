@@ -63,6 +63,7 @@ class Remote(TrainingServiceServicer):
     errors: list[Any] = field(default_factory=list)  # one for each of the next unary calls: ChainruleError or None
     cuts: list[Any] = field(default_factory=list)  # for each of the next watches: (events sent, status or None)
     requests: list[Any] = field(default_factory=list)
+    deadlines: list[float] = field(default_factory=list)  # of the requests, in seconds
     page_size: int = 2
     model: bytes = MODEL
     model_sha256: str = hashlib.sha256(MODEL).hexdigest()
@@ -71,6 +72,7 @@ class Remote(TrainingServiceServicer):
 
     def _note(self, request, context):
         self.requests.append(request)
+        self.deadlines.append(context.time_remaining())
         error = self.errors.pop(0) if self.errors else None
         if error:
             context.abort_with_status(to_status(error))
@@ -110,6 +112,16 @@ class Remote(TrainingServiceServicer):
 
     def CancelJob(self, request, context):  # noqa: N802
         return job_to_message(replace(self._job(request, context), state=JobState.CANCELLED))
+
+    def PauseJob(self, request, context):  # noqa: N802
+        job = self._job(request, context)
+        return job_to_message(replace(job, state=JobState.PAUSED, reason=f"paused by the user at step {job.version}"))
+
+    def ResumeJob(self, request, context):  # noqa: N802
+        return job_to_message(self._job(request, context))
+
+    def ScaleJob(self, request, context):  # noqa: N802
+        return job_to_message(replace(self._job(request, context), max_workers=request.workers))
 
     def DeleteJob(self, request, context):  # noqa: N802
         self._job(request, context)

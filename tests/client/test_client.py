@@ -97,8 +97,25 @@ class TestJobs:
     def test_cancel_gives_the_cancelled_job(self, client):
         assert client.cancel("a1").state is JobState.CANCELLED
 
+    def test_pause_resume_and_scale_give_the_job_as_it_is_then(self, client, remote):
+        assert client.pause("a1").state is JobState.PAUSED
+        assert client.resume("a1").state is JobState.QUEUED
+        assert client.scale("a1", 3).max_workers == 3
+        assert [request.job_id for request in remote.requests] == ["a1"] * 3
+
+    def test_what_may_be_repeated_is_repeated_while_the_service_is_away(self, client, remote):
+        for call in (client.pause, client.resume, lambda id: client.scale(id, 2)):
+            remote.errors = [errors.ServiceUnavailable("the service is starting")]
+            call("a1")
+        assert len(remote.requests) == 6
+
+    def test_a_pause_may_take_longer_than_other_calls(self, client, remote):
+        client.pause("a1"), client.resume("a1")
+        assert remote.deadlines == pytest.approx([client_module.PAUSE_SECONDS, client.timeout], abs=2)
+
     def test_errors_are_the_services(self, client, remote):
-        for call in (client.get, client.cancel, client.delete, lambda id: next(client.watch(id))):
+        calls = (client.get, client.cancel, client.pause, client.resume, lambda id: client.scale(id, 2), client.delete)
+        for call in (*calls, lambda id: next(client.watch(id))):
             with pytest.raises(errors.JobNotFound, match="there is no job a9"):
                 call("a9")
         remote.errors = [errors.JobNotFinished("a1 is RUNNING")]
@@ -287,15 +304,3 @@ class TestPredict:
         monkeypatch.setattr(remote, "outputs", lambda table: np.zeros((table.num_rows - 1, 2)))
         with pytest.raises(errors.ChainruleError, match="answered for 2 of 3 rows"):
             client.predict("a1", pa.table({"x": [0.1, 0.2, 0.3]}))
-
-
-def test_a_record_is_read_step_by_step(client):
-    with client.record("a1") as (header, steps):
-        assert (header.job.id, header.data_sha256, header.machines) == ("a1", "5eed", ("a machine",))
-        assert [step.version for step in steps] == [0, 1, 2, 3, 4]
-    with client.record("a1", 2, 3) as (_, steps):
-        assert [step.version for step in steps] == [2, 3]
-
-
-def test_a_receipt_is_a_document(client):
-    assert client.receipt("a1") == {"result": {"steps": 100}}

@@ -93,6 +93,27 @@ class TestJobs:
         assert json.loads(out)["id"] == "a1"
         assert "digits" in run(command, "a1")[1]
 
+    @pytest.mark.parametrize(
+        ("command", "words"),
+        [
+            (["pause", "a1"], "a1 is paused at step 1,200; `chainrule resume a1` goes on\n"),
+            (["resume", "a1"], "a1 is queued at step 1,200\n"),
+            (["scale", "a1", "--workers", "2"], "a1 has at most 2 workers from now on\n"),
+            (["scale", "a1", "--workers", "1"], "a1 has at most 1 worker from now on\n"),
+        ],
+    )
+    def test_pause_resume_and_scale_say_in_a_line_what_is_so_now(self, run, remote, command, words):
+        remote.jobs["a1"] = replace(remote.jobs["a1"], version=1200)
+        assert run(*command) == (0, words, "")
+        code, out, _ = run(*command, "--json")
+        assert (code, out.count("\n")) == (0, 1)
+        assert set(json.loads(out)) == set(job_document(remote.jobs["a1"]))
+
+    def test_show_says_how_many_workers_there_are_and_may_be(self, run, remote):
+        remote.jobs["a1"] = replace(remote.jobs["a1"], workers=2, max_workers=4)
+        assert "workers 2, at most 4" in " ".join(run("show", "a1")[1].split())
+        assert json.loads(run("show", "a1", "--json")[1])["max_workers"] == 4
+
     def test_delete_says_what_is_gone(self, run):
         assert run("delete", "a1") == (0, "a1 is deleted\n", "")
         assert json.loads(run("delete", "a1", "--json")[1]) == {"id": "a1"}
@@ -199,7 +220,14 @@ class TestPredict:
 
 
 class TestUsage:
-    @pytest.mark.parametrize("args", [["show"], ["show", "a1", "b2"], ["dance"], ["list", "--loud"], ["download", "a"]])
+    @pytest.mark.parametrize(
+        "args",
+        [
+            *(["show"], ["show", "a1", "b2"], ["dance"], ["list", "--loud"], ["download", "a"], ["pause"], ["resume"]),
+            *(["scale", "a1"], ["scale", "--workers", "2"], ["scale", "a1", "--workers", "0"]),
+            *(["scale", "a1", "--workers", str(n)] for n in ("two", "1.5", "-1", 2**64)),
+        ],
+    )
     def test_that_is_wrong_is_said_in_one_line(self, run, args):
         code, out, err = run(*args)
         assert (code, out) == (2, "")

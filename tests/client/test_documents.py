@@ -6,8 +6,8 @@ from chainrule.client.documents import event_document, job_document
 class TestDocuments:
     def test_of_a_job_has_these_keys(self, job):
         document = job_document(job)
-        keys = "id name state reason version steps epoch workers metrics weights_sha256 created started finished"
-        assert list(document) == keys.split()
+        keys = "id name state reason version steps epoch workers max_workers metrics weights_sha256"
+        assert list(document) == [*keys.split(), "created", "started", "finished"]
         assert document["created"] == "2026-03-01T12:00:00.000Z"
         assert document["reason"] is document["weights_sha256"] is document["finished"] is None
 

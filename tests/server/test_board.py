@@ -51,10 +51,20 @@ def test_live_jobs_are_those_that_start_or_run(board):
     async def scenario():
         job = await board.create(SPEC, None)
         seen = [job.id in board.live]
-        for move in (Move.START, Move.RUN, Move.SUCCEED):
+        for move in (Move.START, Move.RUN, Move.PAUSE):
             await board.move(job.id, move)
             seen.append(job.id in board.live)
         return seen
 
     assert asyncio.run(scenario()) == [False, True, True, False]
-    assert board.states == {JobState.SUCCEEDED: 1}
+    assert board.states == {JobState.PAUSED: 1}
+
+
+def test_a_change_of_a_paused_job_makes_it_no_live_one(board):
+    async def scenario():
+        job = await board.create(SPEC, None)
+        await board.move(job.id, Move.PAUSE)
+        await board.scale(job.id, 3)
+        return dict(board.live)
+
+    assert asyncio.run(scenario()) == {}

@@ -95,6 +95,15 @@ def test_the_reason_is_shown(state):
     assert row == ["Waits for <2> CPUs."]
 
 
+def test_a_paused_job_shows_where_it_stays():
+    paused = job(state=JobState.PAUSED, reason="paused by the user at step 120", version=120, steps=240, epoch=3)
+    [_, row, reason] = Rows(client_of(paused).get("/jobs").text).rows
+    assert row[1:3] == ["paused", "step 120 of 240 · epoch 3"]
+    assert row[6:8] == ["–", "0"]
+    assert reason == ["paused by the user at step 120"]
+    assert newest([paused], finished=0) == [paused]
+
+
 def test_a_job_that_ended_has_no_rate():
     [_, row] = Rows(client_of(job(state=JobState.SUCCEEDED, samples_per_second=99.0)).get("/jobs").text).rows
     assert row[6] == "–"

@@ -253,6 +253,27 @@ def test_a_cancel_whose_caller_leaves_is_carried_out(board, spec, tmp_path, thre
     assert not board.live
 
 
+@pytest.mark.parametrize(("verb", "state"), [("cancel", JobState.CANCELLED), ("pause", JobState.PAUSED)])
+def test_a_full_disk_leaves_no_job_that_seems_to_run(board, spec, tmp_path, thread_launcher, monkeypatch, verb, state):
+    monkeypatch.setattr("chainrule.server.scheduler.STORE_SECONDS", 0.01)
+    move, failures = board.store.move, iter([1, 2, 3])
+
+    def sometimes(job_id, wanted, now, reason):
+        if wanted == verb and next(failures, None):
+            raise TooMuch("the disk is full")
+        return move(job_id, wanted, now, reason)
+
+    async def play(scheduler):
+        job_id = (await board.create(lasting(spec, epochs=1_000_000), None)).id
+        scheduler.wake()
+        await until(board, job_id, lambda job: job.version > 0)
+        board.store.move = sometimes
+        return await getattr(scheduler, verb)(job_id)
+
+    assert scheduled(board, thread_launcher(), tmp_path, play).state is state
+    assert list(failures) == []
+
+
 def test_a_run_that_is_cancelled_before_its_first_line_gives_its_cpus_back(board, spec, tmp_path, thread_launcher):
     async def play(scheduler):
         first, second = [(await board.create(spec.document(), None)).id for _ in range(2)]

@@ -9,6 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from chainrule.nn import ACTIVATIONS, CLIPPINGS, INITIALIZERS, LOSSES, OPTIMIZERS, SCHEDULES, Network
 
+MOST_SHARDS = 65536
 SCALINGS = ("standardize", "none")
 SCHEDULE_NAMES = (*SCHEDULES, "plateau")
 METRICS = ("validation_loss", "validation_accuracy", "train_loss")
@@ -169,7 +170,7 @@ class TrainingSpec:
 
     epochs: Count = 30
     batch_size: Count = 64
-    shards: Annotated[int, Ge(1), Le(65536)] | None = None
+    shards: Annotated[int, Ge(1), Le(MOST_SHARDS)] | None = None
     seed: Annotated[int, Ge(0), Le(2**63 - 1)] = 0
     checkpoint_seconds: Positive = 30.0
     hash_every: Annotated[int, Ge(0), Le(2**31 - 1)] = 1

@@ -32,6 +32,8 @@ TRANSFER_SECONDS = 600.0
 """The deadline of a model's download and of a table's predictions."""
 RECORD_SECONDS = 86_400.0
 """The deadline of a record's stream: it is read as fast as the steps are computed again."""
+PAUSE_SECONDS = 600.0
+"""The deadline of a pause, in which a checkpoint is written."""
 
 
 class Client:
@@ -127,6 +129,28 @@ class Client:
         """Cancel the job and return it. Raises JobNotFound, JobNotRunning."""
         return job_from_message(self._ask(self._stub.CancelJob, messages.CancelJobRequest(job_id=id)))
 
+    def pause(self, id: str) -> Job:
+        """Bring the job to a checkpoint, where it stays until it is resumed. Raises JobNotFound, JobNotRunning.
+
+        Its CPUs are free for other jobs when this returns. Nothing happens to a job that is paused already.
+        """
+        return job_from_message(self._ask(self._stub.PauseJob, messages.PauseJobRequest(job_id=id), PAUSE_SECONDS))
+
+    def resume(self, id: str) -> Job:
+        """Put a paused job back into the queue, in its old place. Raises JobNotFound, JobNotRunning.
+
+        Nothing happens to a job that is not paused.
+        """
+        return job_from_message(self._ask(self._stub.ResumeJob, messages.ResumeJobRequest(job_id=id)))
+
+    def scale(self, id: str, workers: int) -> Job:
+        """Let so many workers at most take part from now on. Raises JobNotFound, JobNotRunning, InvalidJob.
+
+        There may be as many as the job has shards. The trained weights are the same with any number of them.
+        """
+        request = messages.ScaleJobRequest(job_id=id, workers=workers)
+        return job_from_message(self._ask(self._stub.ScaleJob, request))
+
     def delete(self, id: str) -> None:
         """Delete a job that has ended, with its checkpoints. Raises JobNotFound, JobNotFinished."""
         self._ask(self._stub.DeleteJob, messages.DeleteJobRequest(job_id=id))
@@ -163,6 +187,6 @@ class Client:
         with ended(self._stub.Predict(requests, timeout=TRANSFER_SECONDS), self.address) as responses:
             return collect(responses, table.num_rows)
 
-    def _ask(self, method: Any, request: Any) -> Any:
+    def _ask(self, method: Any, request: Any, seconds: float = 0.0) -> Any:
         with our_errors(self.address):
-            return method(request, timeout=self.timeout)
+            return method(request, timeout=max(self.timeout, seconds))

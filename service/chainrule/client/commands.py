@@ -12,15 +12,15 @@ from chainrule.client.client import Client
 from chainrule.client.display import follow, open_console
 from chainrule.client.documents import event_document, job_document, plain
 from chainrule.client.exits import DONE, FAILED, INTERRUPTED, REFUSED, invoke
-from chainrule.client.options import connect, print_json, tell
+from chainrule.client.options import connect, print_job, print_json, tell
+from chainrule.client.orders import ORDERS
 from chainrule.client.predictions import Predictions
-from chainrule.client.tables import job_table, jobs_table
-from chainrule.wire.job import Job, JobState
+from chainrule.client.tables import jobs_table
+from chainrule.wire.job import JobState
 
 __all__ = ["group", "invoke"]
 
 _job_file = click.argument("job_file", metavar="JOB.toml", type=click.Path(path_type=Path))
-_job = click.argument("job", metavar="JOB")
 _rows = click.argument("rows", metavar="ROWS.csv", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 _output = click.Path(dir_okay=False, path_type=Path)
 _folder = click.Path(file_okay=False, path_type=Path)
@@ -41,6 +41,10 @@ def group(context: click.Context) -> None:
     if context.invoked_subcommand is None:
         click.echo(context.get_help(), err=True)
         context.exit(REFUSED)
+
+
+for _order in ORDERS:
+    group.add_command(_order)
 
 
 @group.command()
@@ -107,7 +111,7 @@ def list_jobs(as_json: bool) -> None:
 
 
 @group.command()
-@_job
+@options.job
 @options.as_json
 @options.server
 def show(job: str, as_json: bool) -> None:
@@ -118,11 +122,11 @@ def show(job: str, as_json: bool) -> None:
     chainrule show JOB --json | jq .metrics.validation.accuracy
     """
     with connect() as client:
-        _print_job(client.get(job), as_json)
+        print_job(client.get(job), as_json)
 
 
 @group.command()
-@_job
+@options.job
 @options.as_json
 @options.server
 def watch(job: str, as_json: bool) -> None:
@@ -139,36 +143,7 @@ def watch(job: str, as_json: bool) -> None:
 
 
 @group.command()
-@_job
-@options.as_json
-@options.server
-def cancel(job: str, as_json: bool) -> None:
-    """Cancel a job that has not ended.
-
-    \b
-    chainrule cancel JOB
-    """
-    with connect() as client:
-        _print_job(client.cancel(job), as_json)
-
-
-@group.command()
-@_job
-@options.as_json
-@options.server
-def delete(job: str, as_json: bool) -> None:
-    """Delete a job that has ended, with its checkpoints.
-
-    \b
-    chainrule delete JOB
-    """
-    with connect() as client:
-        client.delete(job)
-    tell(as_json, {"id": job}, f"{job} is deleted")
-
-
-@group.command()
-@_job
+@options.job
 @click.option("-o", "--output", type=_output, required=True, help="The file.")
 @options.as_json
 @options.server
@@ -185,7 +160,7 @@ def download(job: str, output: Path, as_json: bool) -> None:
 
 
 @group.command()
-@_job
+@options.job
 @click.option("-o", "--output", type=_output, help="The file; else it is printed.")
 @options.server
 def receipt(job: str, output: Path | None) -> None:
@@ -205,7 +180,7 @@ def receipt(job: str, output: Path | None) -> None:
 
 
 @group.command()
-@_job
+@options.job
 @_rows
 @options.as_json
 @options.server
@@ -243,13 +218,6 @@ def _labels(predictions: Predictions) -> list[str] | list[float]:
     if predictions.classes:
         return predictions.labels
     return [float(str(np.float32(number))) for number in predictions.labels]
-
-
-def _print_job(job: Job, as_json: bool) -> None:
-    if as_json:
-        print_json(job_document(job))
-    else:
-        open_console().print(job_table(job))
 
 
 def _watch(client: Client, id: str, after: int, as_json: bool) -> None:

@@ -19,7 +19,8 @@ SERVER_VARIABLE = "CHAINRULE_SERVER"
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 
-_RETRIED = [{"service": "chainrule.v1.TrainingService", "method": m} for m in ("SubmitJob", "GetJob", "ListJobs")]
+_REPEATABLE = ("SubmitJob", "GetJob", "ListJobs", "PauseJob", "ResumeJob", "ScaleJob")
+_RETRIED = [{"service": "chainrule.v1.TrainingService", "method": method} for method in _REPEATABLE]
 _RETRY = {
     "maxAttempts": 4,
     "initialBackoff": "0.2s",

@@ -7,8 +7,8 @@ from typing import Any
 from chainrule.wire.job import Job, JobEvent
 
 _KEYS = (
-    *("id", "name", "state", "reason", "version", "steps", "epoch", "workers", "metrics", "weights_sha256"),
-    *("created", "started", "finished"),
+    *("id", "name", "state", "reason", "version", "steps", "epoch", "workers", "max_workers", "metrics"),
+    *("weights_sha256", "created", "started", "finished"),
 )
 
 

@@ -1,4 +1,4 @@
-"""What the commands have in common: the service's address, and JSON or words."""
+"""What the commands have in common: the job, the service's address, and JSON or words."""
 
 import json
 from collections.abc import Callable
@@ -8,6 +8,10 @@ import click
 
 from chainrule.client.client import Client
 from chainrule.client.connection import SERVER_VARIABLE, service_address
+from chainrule.client.display import open_console
+from chainrule.client.documents import job_document
+from chainrule.client.tables import job_table
+from chainrule.wire.job import Job
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _ADDRESS = "chainrule.server"
@@ -30,6 +34,7 @@ def _server(**settings: Any) -> Callable[[_Command], _Command]:
 
 group_server = _server(envvar=SERVER_VARIABLE, show_envvar=True)
 server = _server()
+job = click.argument("job", metavar="JOB")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -49,3 +54,11 @@ def tell(as_json: bool, document: Any, words: str) -> None:
         print_json(document)
     else:
         click.echo(words)
+
+
+def print_job(job: Job, as_json: bool) -> None:
+    """Print what is known of a job."""
+    if as_json:
+        print_json(job_document(job))
+    else:
+        open_console().print(job_table(job))

@@ -20,6 +20,7 @@ def job_table(job: Job) -> Table:
         "name": job.name,
         "state": f"{job.state}: {job.reason}" if job.reason else job.state,
         "progress": progress_text(job),
+        "workers": f"{job.workers}, at most {job.max_workers}",
         **{split: ", ".join(f"{k} {v:.4f}" for k, v in sorted(m.items())) for split, m in sorted(job.metrics.items())},
         "weights": job.weights_sha256 or "",
         **{name: _moment(getattr(job, name)) for name in ("created", "started", "finished")},

@@ -1,0 +1,89 @@
+"""The commands that change a job which is there: cancel, pause, resume, scale, delete."""
+
+import click
+
+from chainrule.client import options
+from chainrule.client.documents import job_document
+from chainrule.client.options import connect, print_job, tell
+from chainrule.wire.spec import MOST_SHARDS
+
+
+@click.command()
+@options.job
+@options.as_json
+@options.server
+def cancel(job: str, as_json: bool) -> None:
+    """Cancel a job that has not ended.
+
+    \b
+    chainrule cancel JOB
+    """
+    with connect() as client:
+        print_job(client.cancel(job), as_json)
+
+
+@click.command()
+@options.job
+@options.as_json
+@options.server
+def pause(job: str, as_json: bool) -> None:
+    """Bring a job to a checkpoint, where it stays until it is resumed.
+
+    Its CPUs are free for other jobs then. A job that waits is paused, too.
+
+    \b
+    chainrule pause JOB
+    """
+    with connect() as client:
+        paused = client.pause(job)
+    tell(as_json, job_document(paused), f"{job} is paused at step {paused.version:,}; `chainrule resume {job}` goes on")
+
+
+@click.command()
+@options.job
+@options.as_json
+@options.server
+def resume(job: str, as_json: bool) -> None:
+    """Let a paused job go on from its checkpoint: it waits in its old place of the queue.
+
+    \b
+    chainrule resume JOB
+    """
+    with connect() as client:
+        resumed = client.resume(job)
+    tell(as_json, job_document(resumed), f"{job} is {resumed.state.lower()} at step {resumed.version:,}")
+
+
+@click.command()
+@options.job
+@click.option("--workers", type=click.IntRange(1, MOST_SHARDS), required=True, help="One for each shard at most.")
+@options.as_json
+@options.server
+def scale(job: str, workers: int, as_json: bool) -> None:
+    """Change how many workers at most take part in a job, from its next step on; the trained weights stay the same.
+
+    \b
+    chainrule scale JOB --workers 4
+    """
+    with connect() as client:
+        scaled = client.scale(job, workers)
+    most = f"{scaled.max_workers} worker{'' if scaled.max_workers == 1 else 's'}"
+    tell(as_json, job_document(scaled), f"{job} has at most {most} from now on")
+
+
+@click.command()
+@options.job
+@options.as_json
+@options.server
+def delete(job: str, as_json: bool) -> None:
+    """Delete a job that has ended, with its checkpoints.
+
+    \b
+    chainrule delete JOB
+    """
+    with connect() as client:
+        client.delete(job)
+    tell(as_json, {"id": job}, f"{job} is deleted")
+
+
+ORDERS = (cancel, pause, resume, scale, delete)
