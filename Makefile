@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PROTO_VENV := build/proto-venv
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help demo test soak bench-nn lint format proto lock clean
+.PHONY: help demo test soak bench-nn bench-recovery lint format proto lock clean
 
 help:                ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -20,6 +20,9 @@ soak: $(VENV)/development   ## run the long tests: schedules and processes full 
 
 bench-nn: $(VENV)/development   ## measure the training step and the optimizers, one thread, beside their limits
 	$(BIN)/python tests/benchmarks/bench_nn.py $(ARGS)
+
+bench-recovery: $(VENV)/development   ## measure what safety costs, and how long training takes to go on after each fault
+	$(BIN)/python tests/benchmarks/bench_recovery.py $(ARGS)
 
 lint: $(VENV)/development   ## check style and types
 	$(BIN)/ruff check .

@@ -24,6 +24,8 @@ STALL_SECONDS = 7.0
 """Longer than a lease."""
 PATIENCE_SECONDS = 120.0
 """Training that does not go on within so long after a fault is lost."""
+NOTICE_SECONDS = 15.0
+"""What has not been noticed by then has harmed nothing: a push that came twice."""
 CALM_SECONDS = (1.0, 6.0)
 """The time between a recovery and the next fault."""
 
@@ -33,7 +35,7 @@ class Following:
 
     def __init__(self, client: Client, job: str) -> None:
         self._changed = threading.Condition()
-        self._steps = self._version = 0
+        self.steps = self.troubles = self._version = 0
         self.state = JobState.QUEUED
         self._error: ChainruleError | None = None
         self._thread = threading.Thread(target=self._follow, args=(client, job), name="follow", daemon=True)
@@ -51,34 +53,43 @@ class Following:
     def _take(self, event: JobEvent) -> None:
         with self._changed:
             self.state = event.job.state
-            self._steps += event.job.version != self._version  # a server that starts again goes back
+            self.troubles += event.kind in ("state", "workers", "warning")
+            self.steps += event.job.version != self._version  # a server that starts again goes back
             self._version = event.job.version
             self._changed.notify_all()
 
-    def wait(self, seconds: float | None, steps: int | None = None) -> bool:
-        """Wait until the job has ended, or has been told `steps` times to be at another step; return whether it was.
+    def wait(self, seconds: float | None, until: Callable[[], bool] = lambda: False) -> bool:
+        """Wait until the job has ended or something is the case; return whether that was in time.
 
         Raises ChainruleError where the service is gone for good.
         """
         with self._changed:
-            goal = None if steps is None else self._steps + steps
 
             def over() -> bool:
-                return self.state.final or self._error is not None or (goal is not None and self._steps >= goal)
+                return self.state.final or self._error is not None or until()
 
             happened = self._changed.wait_for(over, seconds)
             if self._error is not None:
                 raise self._error
             return happened
 
+    def wait_for_steps(self, seconds: float) -> bool:
+        """Wait until the job has been told twice to be at another step, or has ended."""
+        goal = self.steps + 2
+        return self.wait(seconds, lambda: self.steps >= goal)
+
 
 @dataclass
 class Chaos:
-    """A service, a job, and what is done to them. Every random choice comes from the seed."""
+    """A service, a job, and what is done to them. Every random choice comes from the seed.
+
+    Where `pushes`, those of the workers are disturbed too.
+    """
 
     folder: Path
     seed: int
     console: Console
+    pushes: bool = True
     client: Client = field(init=False)
     job: str = field(init=False, default="")
     recoveries: list[tuple[str, float]] = field(init=False, default_factory=list)
@@ -88,46 +99,50 @@ class Chaos:
         self._port = _free_port()
         self._service = ExitStack()
         self._processes: Processes
+        self._following: Following
 
     def run(self, job_file: Path, minutes: float) -> Verdict:
         """Train, disturb for so long, let the job end, and compare. Raises ChainruleError where training is lost."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with self._serving(), Client(f"127.0.0.1:{self._port}", timeout=PATIENCE_SECONDS) as self.client:
-            self.job = self.client.submit(job_file)
-            following = Following(self.client, self.job)
+        with self.training(job_file):
             self.console.print(f"job {self.job}, seed {self.seed}, {minutes:g} minutes")
-            self._disturb(following, time.monotonic() + 60 * minutes)
-            following.wait(None)
-            if following.state is not JobState.SUCCEEDED:
-                raise ChainruleError(f"the job has {following.state}: {self.client.get(self.job).reason}")
+            end = time.monotonic() + 60 * minutes
+            while not self._following.wait(min(self._random.uniform(*CALM_SECONDS), max(0.0, end - time.monotonic()))):
+                if time.monotonic() >= end:
+                    break
+                self.let_happen(self._random.choice(sorted(FAULTS)))
+            self._following.wait(None)
+            if self._following.state is not JobState.SUCCEEDED:
+                raise ChainruleError(f"the job has {self._following.state}: {self.client.get(self.job).reason}")
             return verify(self.client, self.job, 0, None, None, self.console)
 
     @contextmanager
-    def _serving(self) -> Iterator[None]:
+    def training(self, job_file: Path) -> Iterator[None]:
+        """Serve and train a job."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.start_service()
-        with self._service:
+        with self._service, Client(f"127.0.0.1:{self._port}", timeout=PATIENCE_SECONDS) as self.client:
+            self.job = self.client.submit(job_file)
+            self._following = Following(self.client, self.job)
+            self._following.wait_for_steps(PATIENCE_SECONDS)
             yield
 
     def start_service(self) -> None:
-        """Start the service, whose workers will each push something twice and fall asleep once."""
+        """Start the service; where pushes are disturbed, each worker pushes something twice and falls asleep once."""
         twice, asleep = self._random.randrange(3, 30), self._random.randrange(30, 300)
-        faults = f"worker.after_push:{twice}=twice,worker.before_push:{asleep}=delay"
-        command = ("env", f"{VARIABLE}={faults}", *SERVE, "--port", str(self._port), "--num-cpus", "2")
+        faults = f"{VARIABLE}=worker.after_push:{twice}=twice,worker.before_push:{asleep}=delay"
+        command = ("env", *([faults] if self.pushes else []), *SERVE, "--port", str(self._port), "--num-cpus", "2")
         service = self._service.enter_context(local_service(self.folder, command))
         self._processes = Processes(service.pid)
 
-    def _disturb(self, following: Following, end: float) -> None:
-        following.wait(PATIENCE_SECONDS, steps=2)
-        while not following.wait(min(self._random.uniform(*CALM_SECONDS), max(0.0, end - time.monotonic()))):
-            if time.monotonic() >= end:
-                return
-            name = self._random.choice(sorted(FAULTS))
-            began = time.monotonic()
-            FAULTS[name](self)
-            if not following.wait(PATIENCE_SECONDS, steps=2):
-                raise ChainruleError(f"training has not gone on within {PATIENCE_SECONDS:g} s after: {name}")
-            self.recoveries.append((name, time.monotonic() - began))
-            self.console.print(f"{name}: training goes on after {self.recoveries[-1][1]:.1f} s")
+    def let_happen(self, name: str) -> None:
+        """Do what FAULTS says, and wait until training goes on. Raises ChainruleError where it does not."""
+        began, troubles = time.monotonic(), self._following.troubles
+        FAULTS[name](self)
+        self._following.wait(NOTICE_SECONDS, lambda: self._following.troubles > troubles)
+        if not self._following.wait_for_steps(PATIENCE_SECONDS):
+            raise ChainruleError(f"training has not gone on within {PATIENCE_SECONDS:g} s after: {name}")
+        self.recoveries.append((name, time.monotonic() - began))
+        self.console.print(f"{name}: training goes on after {self.recoveries[-1][1]:.1f} s")
 
     def kill(self, kind: str, *, all_of_them: bool = False) -> None:
         """Kill a process of a kind, or all."""
