@@ -40,10 +40,10 @@ def learn(path, layers, **sections):
     state, _ = restore(spec, summary, 1, [])
     worker, step = state.join(0.0), None
     computer = PartialComputer(spec, summary.network(spec), summary.steps_per_epoch(spec), dict(enumerate(shards)))
-    while (work := state.take_work(worker)) is not None:
+    while (work := state.take_work(worker, 0.0)) is not None:
         (node,) = work.nodes
         partial = computer.compute(state.parameters, work.version, node, train=work.train, evaluate=work.evaluate)
-        _, step = state.push(worker, 1, work.version, node, partial)
+        _, step = state.push(worker, 1, work.version, node, partial, 0.0)
         computer.release(partial)
     assert state.complete
     return step.validation

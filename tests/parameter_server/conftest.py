@@ -48,6 +48,15 @@ def toy():
     return SimpleNamespace(new_state=new_state, partial_of=partial_of)
 
 
+@pytest.fixture
+def two(toy):
+    """A state over four shards, two workers, and what they are to do at version 0."""
+    state = toy.new_state()
+    first, second = state.join(0.0), state.join(0.0)
+    state.start_at(0)
+    return state, first, second, state.take_work(first, 0.0)
+
+
 @pytest.fixture(scope="session")
 def data(tmp_path_factory):
     """Two clouds of points as a file, and what a job with `changes` makes of it: spec, summary, shards."""

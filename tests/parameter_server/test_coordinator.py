@@ -86,7 +86,7 @@ def test_the_shards_of_a_silent_worker_go_to_the_other(toy, threads, clock):
     coordinator = Coordinator(toy.new_state(shards=2), clock)
     silent, other = coordinator.join("silent"), coordinator.join("other")
     assert list(work_of(coordinator, silent)[0].nodes) == [Node(0, 2)]
-    watching = threads.submit(coordinator.watch_leases)
+    watching = threads.submit(coordinator.watch_workers)
     working = threads.submit(train, toy, coordinator, other)
     clock.now = 4.0
     coordinator.heartbeat(1, other)
@@ -98,6 +98,64 @@ def test_the_shards_of_a_silent_worker_go_to_the_other(toy, threads, clock):
     with pytest.raises(Fenced, match="lost its lease"):
         coordinator.heartbeat(1, silent)
     assert any("worker silent has been silent" in warning for warning in coordinator.next_report().warnings)
+
+
+def push(toy, coordinator, worker, message):
+    work, weights = message
+    for node in work.nodes:
+        coordinator.push(worker, 1, work.version, node, toy.partial_of(weights, work, node))
+
+
+def test_the_shards_of_a_slow_worker_are_computed_elsewhere_too(toy, threads, clock):
+    coordinator = Coordinator(toy.new_state(shards=2, steps=3, validates=False), clock)
+    fast, slow = coordinator.join("fast"), coordinator.join("slow")
+    push(toy, coordinator, fast, work_of(coordinator, fast))
+    late = [work_of(coordinator, slow)]
+    push(toy, coordinator, fast, work_of(coordinator, fast))
+    watching = threads.submit(coordinator.watch_workers)
+    helping = threads.submit(train, toy, coordinator, fast)
+    clock.now = 1.0
+    coordinator.wake()
+    assert helping.result(30) == 2, "its shard of version 1, and both of version 2"
+    watching.result(30)
+    assert coordinator.complete
+    push(toy, coordinator, slow, late[0])
+    report = coordinator.next_report()
+    assert report.pushes == {"applied": 4, "stale": 1}
+    warnings = [warning for warning in report.warnings if "computed elsewhere" in warning]
+    assert len(warnings) == 1
+    assert warnings[0].startswith("worker slow has taken ")
+
+
+def test_who_is_overtaken_again_and_again_is_warned_of_once(toy, threads, clock):
+    coordinator = Coordinator(toy.new_state(shards=2, steps=4, validates=False), clock)
+    fast, slow = coordinator.join("fast"), coordinator.join("slow")
+    push(toy, coordinator, fast, work_of(coordinator, fast))
+    watching = threads.submit(coordinator.watch_workers)
+    for _ in range(2):
+        late = work_of(coordinator, slow)
+        push(toy, coordinator, fast, work_of(coordinator, fast))
+        clock.now += 1.0
+        coordinator.wake()
+        push(toy, coordinator, fast, work_of(coordinator, fast))
+        push(toy, coordinator, slow, late)
+        if not coordinator.complete:
+            push(toy, coordinator, fast, work_of(coordinator, fast))
+    watching.result(30)
+    report = coordinator.next_report()
+    assert report.pushes["stale"] == 2
+    assert len(report.warnings) == 1
+
+
+def test_a_push_of_an_older_generation_is_not_answered_to_a_new_worker_of_the_same_number(toy):
+    coordinator = Coordinator(toy.new_state(generation=2))
+    worker = coordinator.join("new")
+    work, weights = work_of(coordinator, worker)
+    old, new = (toy.partial_of(weights, work, Node(0, 4)) for _ in range(2))
+    coordinator.push(worker, 1, 0, Node(0, 4), old)
+    coordinator.push(worker, 2, 0, Node(0, 4), new)
+    assert coordinator.next_message(worker, lambda: True) == Result(0, Node(0, 4), Outcome.APPLIED)
+    assert coordinator.next_report().pushes == {"fenced": 1, "applied": 1}
 
 
 def test_a_worker_whose_stream_ends_is_let_go_at_once(toy, threads):
@@ -198,7 +256,7 @@ def test_stop_ends_all_who_wait(toy, threads):
     work_of(coordinator, first)
     waiting = [
         threads.submit(coordinator.next_message, idle, lambda: True),
-        threads.submit(coordinator.watch_leases),
+        threads.submit(coordinator.watch_workers),
     ]
     coordinator.stop()
     assert [waiter.result(10) for waiter in waiting] == [None, None]

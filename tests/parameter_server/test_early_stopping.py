@@ -27,13 +27,13 @@ def train(job, state, until=None, seen=None):
     state.start_at(state.version)
     network, per_epoch = job.summary.network(job.spec), job.summary.steps_per_epoch(job.spec)
     computer = PartialComputer(job.spec, network, per_epoch, job.shards)
-    while state.version != until and (work := state.take_work(worker)) is not None:
+    while state.version != until and (work := state.take_work(worker, 0.0)) is not None:
         if seen is not None:
             seen[work.version] = state.parameters.flat.copy()
         for node in work.nodes:
             assert node == root(4)
             partial = computer.compute(state.parameters, work.version, node, train=work.train, evaluate=work.evaluate)
-            steps.append(state.push(worker, state.generation, work.version, node, partial)[1])
+            steps.append(state.push(worker, state.generation, work.version, node, partial, 0.0)[1])
     return steps
 
 
@@ -83,7 +83,7 @@ def test_a_checkpoint_of_the_end_is_the_end(job, tmp_path):
     train(job, state)
     again, _ = restore(job.spec, job.summary, 2, [saved(job, state, tmp_path)])
     assert again.complete
-    assert again.take_work(again.join(0.0)) is None
+    assert again.take_work(again.join(0.0), 0.0) is None
     assert again.parameters.flat.tobytes() == state.parameters.flat.tobytes()
 
 

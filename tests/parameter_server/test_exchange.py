@@ -133,7 +133,7 @@ def test_stop_is_told_to_every_worker(served, stream):
 def test_a_worker_whose_lease_has_ended_is_told_that_it_is_fenced_not_that_the_job_has_ended(served, stream):
     """Otherwise it ends as if all were well, and nobody starts another in its place."""
     stream.until("work")
-    watching = threading.Thread(target=served.coordinator.watch_leases)
+    watching = threading.Thread(target=served.coordinator.watch_workers)
     watching.start()
     served.clock.now = 60.0
     served.coordinator.wake()

@@ -1,57 +1,149 @@
-"""Which worker owes which nodes at the present version. Pure."""
+"""Which worker owes which nodes at the present version, and who is late. Pure: the time is an argument."""
 
+import math
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from chainrule.data.shard_tree import Node, deal, largest_nodes
+from chainrule.parameter_server.pace import Pace
+
+
+@dataclass
+class _Worker:
+    """What is wanted from a worker at this version, what it computes since when, and whether it ever was too slow."""
+
+    owed: list[Node] = field(default_factory=list)
+    computing: set[tuple[int, Node]] = field(default_factory=set)
+    since: float = 0.0
+    overtaken: bool = False
+
+    def told(self, version: int) -> list[Node]:
+        return [node for node in self.owed if (version, node) in self.computing]
+
+    def untold(self, version: int) -> list[Node]:
+        return [node for node in self.owed if (version, node) not in self.computing]
+
+    def behind(self, version: int) -> bool:
+        return any(earlier < version for earlier, _ in self.computing)
 
 
 class Assignment:
-    """The nodes that each worker owes, and which of them it has not been told of. Every missing node is owed by one."""
+    """Every missing node is owed by one worker, by a second one too where the first is late, or waits for a free one.
+
+    A worker computes what it was told even where others have been faster. As long as it has not answered all that it
+    was told at earlier versions, it is behind and gets nothing: nobody has to wait for it again.
+    """
 
     def __init__(self, shards: int) -> None:
-        self._shards = shards
-        self._owed: dict[int, list[Node]] = {}
-        self._untold: dict[int, list[Node]] = {}
-        self._unassigned: list[Node] = []
+        self._shards, self._version = shards, 0
+        self._workers: dict[int, _Worker] = {}
+        self._unassigned = list(largest_nodes(0, shards, shards))
+        self._shared: set[Node] = set()  # owed by two
+        self._pace = Pace()
 
-    def deal(self, workers: Iterable[int]) -> None:
-        """Deal all shards anew, in contiguous ranges, to the workers; at most one worker for each shard."""
-        self._owed = {worker: [] for worker in workers}
-        busy = list(self._owed)[: self._shards]
+    def deal(self, version: int) -> None:
+        """Begin a version: deal all shards in contiguous ranges to those who are free, at least one shard to each."""
+        self._version = version
+        self._shared.clear()
+        for worker in self._workers.values():
+            worker.owed = []
+        busy = self._free()[: self._shards]
         for worker, (lo, hi) in zip(busy, deal(self._shards, len(busy)), strict=True):
-            self._owed[worker] = list(largest_nodes(lo, hi, self._shards))
-        self._untold = {worker: list(nodes) for worker, nodes in self._owed.items()}
+            worker.owed = list(largest_nodes(lo, hi, self._shards))
         self._unassigned = [] if busy else list(largest_nodes(0, self._shards, self._shards))
 
     def add(self, worker: int) -> None:
         """Admit a worker; it gets what nobody owes."""
-        self._owed[worker], self._untold[worker] = [], []
+        self._workers[worker] = _Worker()
         self._reassign()
 
     def remove(self, worker: int) -> None:
-        """Let a worker go; the others get what it owed."""
-        self._untold.pop(worker, None)
-        self._unassigned += self._owed.pop(worker, [])
+        """Let a worker go; the others get what it alone owed."""
+        owed = self._workers.pop(worker, _Worker()).owed
+        self._unassigned += [node for node in owed if node not in self._shared]
+        self._shared.difference_update(owed)
         self._reassign()
 
     def _reassign(self) -> None:
-        while self._unassigned and self._owed:
-            worker = min(self._owed, key=lambda worker: len(self._owed[worker]))
-            node = self._unassigned.pop(0)
-            self._owed[worker].append(node)
-            self._untold[worker].append(node)
+        free = self._free()
+        while self._unassigned and free:
+            min(free, key=lambda worker: len(worker.owed)).owed.append(self._unassigned.pop(0))
+
+    def _free(self) -> list[_Worker]:
+        """Return those who are not behind."""
+        return _by_trust(worker for worker in self._workers.values() if not worker.behind(self._version))
 
     def owes(self, worker: int, node: Node) -> bool:
         """Whether this node is still wanted from this worker."""
-        return node in self._owed.get(worker, ())
+        return worker in self._workers and node in self._workers[worker].owed
 
-    def settle(self, worker: int, node: Node) -> None:
-        """Note that the worker has delivered a node."""
-        self._owed[worker].remove(node)
-
-    def take(self, worker: int) -> tuple[Node, ...]:
-        """Return the nodes that the worker owes and has not been told of."""
-        nodes = tuple(self._untold.get(worker, ()))
-        if nodes:
-            self._untold[worker] = []
+    def take(self, worker: int, now: float) -> tuple[Node, ...]:
+        """Return the nodes that the worker owes and has not been told of: from now on it computes them."""
+        if worker not in self._workers:
+            return ()
+        its = self._workers[worker]
+        nodes = tuple(its.untold(self._version))
+        if not its.computing:
+            its.since = now
+        its.computing.update((self._version, node) for node in nodes)
         return nodes
+
+    def answer(self, worker: int, version: int, node: Node, now: float) -> None:
+        """Note that the worker has computed a node, wanted or not."""
+        its = self._workers.get(worker)
+        if its is None or (version, node) not in its.computing:
+            return
+        if version == self._version and node in its.owed:
+            self._pace.add(worker, node.hi - node.lo, now - its.since)
+        its.computing.remove((version, node))
+        its.since = now
+        self._reassign()
+
+    def settle(self, node: Node) -> None:
+        """Note that a node has come: nobody owes it any more."""
+        self._shared.discard(node)
+        for worker in self._workers.values():
+            if node in worker.owed:
+                worker.owed.remove(node)
+
+    def overtake(self, now: float) -> dict[int, float]:
+        """Let idle workers owe what others are late with, one node each.
+
+        Return the late workers, each with how many times the median it has taken so far.
+        """
+        idle, overtaken = self._idle(), {}
+        for number, worker in self._workers.items() if idle else ():
+            late = self._alone(worker) if now >= self._deadline(number) else []
+            for node in late[: len(idle)]:
+                idle.pop(0).owed.append(node)
+                self._shared.add(node)
+                worker.overtaken = True
+                overtaken[number] = self._pace.times(number, self._load(worker), now - worker.since)
+        return overtaken
+
+    def next_deadline(self) -> float | None:
+        """Return when `overtake` will do something, unless an answer comes before; None where nobody is idle."""
+        if not self._idle():
+            return None
+        deadlines = [self._deadline(number) for number, worker in self._workers.items() if self._alone(worker)]
+        return min((moment for moment in deadlines if moment < math.inf), default=None)
+
+    def _idle(self) -> list[_Worker]:
+        return _by_trust(worker for worker in self._workers.values() if not (worker.owed or worker.computing))
+
+    def _alone(self, worker: _Worker) -> list[Node]:
+        """Return what this worker, and no other, was told to compute for this version."""
+        return [node for node in worker.told(self._version) if node not in self._shared]
+
+    def _deadline(self, worker: int) -> float:
+        its = self._workers[worker]
+        return its.since + self._pace.limit(worker, self._load(its))
+
+    def _load(self, worker: _Worker) -> int:
+        """Return how many shards it was told and still owes."""
+        return sum(node.hi - node.lo for node in worker.told(self._version))
+
+
+def _by_trust(workers: Iterable[_Worker]) -> list[_Worker]:
+    """Return first those who were never overtaken."""
+    return sorted(workers, key=lambda worker: worker.overtaken)

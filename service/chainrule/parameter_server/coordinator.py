@@ -72,6 +72,7 @@ class Coordinator:
         self._results: dict[int, deque[Result]] = {}
         self._names: dict[int, str] = {}
         self._dismissed: set[str] = set()
+        self._overtaken: set[int] = set()
         self._weights = state.parameters.flat.copy()
         self._failure: str | None = None
         self._stopped = False
@@ -139,13 +140,13 @@ class Coordinator:
     def push(self, incarnation: int, generation: int, version: int, node: Node, partial: Partial) -> None:
         """Judge a partial; the outcome goes into the worker's messages. Raises ShapeMismatch."""
         with self._changed:
-            if self._ended:  # the last report is out, or soon will be: no step may follow it
+            if self._ended and not self._state.complete:  # the last report may be out: no step may follow it
                 return
             fail_at("server.before_apply")
-            outcome, step = self._state.push(incarnation, generation, version, node, partial)
+            outcome, step = self._state.push(incarnation, generation, version, node, partial, self._clock())
             fail_at("server.after_apply")
             self._unreported.pushes[outcome] += 1
-            if incarnation in self._results:
+            if generation == self.generation and incarnation in self._results:
                 self._results[incarnation].append(Result(version, node, outcome))
             if outcome in (Outcome.NONFINITE, Outcome.DIVERGED):
                 self._refuse(outcome, version, node, self._names.get(incarnation, "?"))
@@ -180,7 +181,7 @@ class Coordinator:
             while connected() and incarnation in self._state.members and not self._ended:
                 if self._results[incarnation]:
                     return self._results[incarnation].popleft()
-                work = self._state.take_work(incarnation)
+                work = self._state.take_work(incarnation, self._clock())
                 if work is not None:
                     return work, self._weights
                 self._changed.wait()
@@ -229,15 +230,25 @@ class Coordinator:
             self._stopped = True
             self._notify()
 
-    def watch_leases(self) -> None:
-        """Let workers go when their leases end, until the job has ended."""
+    def watch_workers(self) -> None:
+        """Let workers go when their leases end, and others do what is late, until the job has ended."""
         with self._changed:
             while not self._ended:
-                for incarnation in self._state.expire(self._clock()):
-                    self._unreported.leases_ended += 1
-                    self._warn(f"worker {self._names[incarnation]} has been silent for too long; its shards go on")
-                end = self._state.members.next_end()
-                self._changed.wait(None if end is None else max(0.0, end - self._clock()))
+                self._look(self._clock())
+                moment = self._state.next_look()
+                self._changed.wait(None if moment is None else max(0.0, moment - self._clock()))
+
+    def _look(self, now: float) -> None:
+        for incarnation in self._state.expire(now):
+            self._unreported.leases_ended += 1
+            self._warn(f"worker {self._names[incarnation]} has been silent for too long; its shards go on")
+        overtaken = self._state.overtake(now)
+        for incarnation in overtaken.keys() - self._overtaken:
+            slowness = f"has taken {overtaken[incarnation]:.0f} times as long as the others so far"
+            self._warn(f"worker {self._names[incarnation]} {slowness}; its shards are computed elsewhere too")
+        if overtaken:
+            self._overtaken |= overtaken.keys()
+            self._changed.notify_all()  # whoever was idle has work
 
     def next_report(self) -> Report:
         """Wait for and return what has happened since the last report; the last one has `ended`.

@@ -46,7 +46,7 @@ class ParameterServer:
     def serve(self, host: str) -> None:
         """Serve until the job has ended or the service says stop."""
         server = self._start_server(host)
-        threads = (self._follow_commands, self._coordinator.watch_leases, self._save_from_time_to_time)
+        threads = (self._follow_commands, self._coordinator.watch_workers, self._save_from_time_to_time)
         for target in threads:
             threading.Thread(target=target, name=target.__name__, daemon=True).start()
         try:

@@ -57,8 +57,8 @@ class TrainingState:
         self._sums.clear()
         self._digests.clear()
         while self._dismissed:
-            self.members.leave(self._dismissed.pop())
-        self._assignment.deal(self.members)
+            self.leave(self._dismissed.pop())
+        self._assignment.deal(version)
 
     def join(self, now: float) -> int:
         """Admit a worker and return its incarnation: it gets what nobody owes now, its share at the next version."""
@@ -82,22 +82,36 @@ class TrainingState:
             self.leave(incarnation)
         return lost
 
-    def take_work(self, incarnation: int) -> Work | None:
+    def overtake(self, now: float) -> dict[int, float]:
+        """Let idle workers compute too what others are late with.
+
+        Return the late workers, each with how many times the median it has taken so far.
+        """
+        return self._assignment.overtake(now)
+
+    def next_look(self) -> float | None:
+        """Return when `expire` or `overtake` will do something, unless workers are heard before."""
+        moments = (self.members.next_end(), self._assignment.next_deadline())
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    def take_work(self, incarnation: int, now: float) -> Work | None:
         """Return what the worker owes and has not been told of."""
-        nodes = () if self.complete else self._assignment.take(incarnation)
+        nodes = () if self.complete else self._assignment.take(incarnation, now)
         if not nodes:
             return None
         return Work(self.version, nodes, self.plan.trains(self.version), self.plan.evaluates(self.version))
 
     def push(
-        self, incarnation: int, generation: int, version: int, node: Node, partial: Partial
+        self, incarnation: int, generation: int, version: int, node: Node, partial: Partial, now: float
     ) -> tuple[Outcome, Step | None]:
         """Judge a partial and, where it counts, add it. Return the step too that it completes. Raises ShapeMismatch."""
         outcome = self._judge(incarnation, generation, version, node, partial)
+        if generation == self.generation:
+            self._assignment.answer(incarnation, version, node, now)
         if outcome is not Outcome.APPLIED:
             return outcome, None
         self._digests[node] = digest(partial)
-        self._assignment.settle(incarnation, node)
+        self._assignment.settle(node)
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is found and told
             total = self._add(node, partial)
             if total is None:

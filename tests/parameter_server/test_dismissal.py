@@ -1,0 +1,36 @@
+"""Workers that are let go at a version's boundary."""
+
+from chainrule.data.shard_tree import Node
+from chainrule.parameter_server.plan import Outcome
+
+
+def test_a_worker_that_is_dismissed_does_its_share_of_this_version_and_none_of_the_next(two, toy):
+    state, first, second, work = two
+    state.dismiss(second)
+    assert state.take_work(second, 0.0).nodes == (Node(2, 4),)
+    for worker, node in ((second, Node(2, 4)), (first, Node(0, 2))):
+        assert tuple(state.members) == (first, second)
+        partial = toy.partial_of(state.parameters.flat, work, node)
+        assert state.push(worker, 1, 0, node, partial, 0.0)[0] is Outcome.APPLIED
+    assert tuple(state.members) == (first,)
+    assert state.take_work(first, 0.0).nodes == (Node(0, 4),)
+    assert state.take_work(second, 0.0) is None
+
+
+def test_a_worker_that_goes_before_it_is_let_go_takes_nobody_along(two, toy):
+    state, first, second, work = two
+    state.dismiss(second)
+    state.leave(second)
+    third = state.join(0.0)
+    for node in (Node(0, 2), Node(2, 4)):
+        state.push(first, 1, 0, node, toy.partial_of(state.parameters.flat, work, node), 0.0)
+    assert (state.version, tuple(state.members)) == (1, (first, third))
+
+
+def test_all_may_be_dismissed_and_the_next_who_comes_goes_on(two, toy):
+    state, first, second, work = two
+    for worker, node in ((first, Node(0, 2)), (second, Node(2, 4))):
+        state.dismiss(worker)
+        state.push(worker, 1, 0, node, toy.partial_of(state.parameters.flat, work, node), 0.0)
+    assert len(state.members) == 0
+    assert state.take_work(state.join(0.0), 0.0).nodes == (Node(0, 4),)
