@@ -151,9 +151,8 @@ def test_a_push_of_an_older_generation_is_not_answered_to_a_new_worker_of_the_sa
     coordinator = Coordinator(toy.new_state(generation=2))
     worker = coordinator.join("new")
     work, weights = work_of(coordinator, worker)
-    old, new = (toy.partial_of(weights, work, Node(0, 4)) for _ in range(2))
-    coordinator.push(worker, 1, 0, Node(0, 4), old)
-    coordinator.push(worker, 2, 0, Node(0, 4), new)
+    for generation in (1, 2):
+        coordinator.push(worker, generation, 0, Node(0, 4), toy.partial_of(weights, work, Node(0, 4)))
     assert coordinator.next_message(worker, lambda: True) == Result(0, Node(0, 4), Outcome.APPLIED)
     assert coordinator.next_report().pushes == {"fenced": 1, "applied": 1}
 
@@ -273,6 +272,7 @@ def test_behind_a_stop_no_step_is_made_that_no_report_would_tell(toy):
     coordinator.push(worker, 1, 0, Node(0, 1), toy.partial_of(weights, work, Node(0, 1)))
     assert (last.version, last.ended) == (0, True)
     assert coordinator.snapshot().version == 0
+    assert coordinator.next_report().pushes == {"fenced": 1}
 
 
 def test_a_stream_that_nobody_reads_any_more_is_left(toy, threads):

@@ -176,6 +176,21 @@ def test_checkpoints_are_written_from_time_to_time(start, data):
     server.until("ended")
 
 
+def test_a_checkpoint_is_told_of_after_all_steps_that_led_to_it(start, data):
+    server = start(data(epochs=2000, checkpoint_seconds=0.02))
+    server.work(1)
+    for _ in range(10):
+        server.until("checkpoint")
+    server.send(command="stop")
+    server.until("ended")
+    told = 0
+    for event in server.seen:
+        if event["event"] == "report":
+            told += len(event["steps"])
+        elif event["event"] == "checkpoint":
+            assert told >= event["version"]
+
+
 def test_the_end_of_stdin_ends_the_process(start, data):
     server = start(data())
     server.until("listening")

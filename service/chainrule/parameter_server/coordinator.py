@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from chainrule.data.shard_tree import Node
 from chainrule.data.work import Work
 from chainrule.nn import Array
+from chainrule.parameter_server.checkpoints import Checkpoint
 from chainrule.parameter_server.fingerprints import Fingerprints
 from chainrule.parameter_server.plan import Outcome, Step
 from chainrule.parameter_server.state import TrainingState
@@ -20,7 +21,7 @@ from chainrule.wire.partials import Partial
 
 @dataclass(frozen=True)
 class Report:
-    """What has happened since the last report."""
+    """What has happened since the last report; a checkpoint comes with or after all steps that led to it."""
 
     version: int
     workers: int
@@ -29,6 +30,7 @@ class Report:
     pushes: dict[str, int]
     leases_ended: int
     machines: tuple[dict[str, str], ...]  # that have not been told of before
+    checkpoints: tuple[Checkpoint, ...]
     warnings: tuple[str, ...]
     ended: bool
 
@@ -59,6 +61,7 @@ class _Unreported:
     pushes: Counter[str] = field(default_factory=Counter)
     leases_ended: int = 0
     machines: list[dict[str, str]] = field(default_factory=list)
+    checkpoints: list[Checkpoint] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     changed: bool = False
 
@@ -75,7 +78,6 @@ class Coordinator:
         self._overtaken: set[int] = set()
         self._weights = state.parameters.flat.copy()
         self._failure: str | None = None
-        self._stopped = False
         self._unreported = self._nothing()
         self._step_began = clock()
 
@@ -140,8 +142,6 @@ class Coordinator:
     def push(self, incarnation: int, generation: int, version: int, node: Node, partial: Partial) -> None:
         """Judge a partial; the outcome goes into the worker's messages. Raises ShapeMismatch."""
         with self._changed:
-            if self._ended and not self._state.complete:  # the last report may be out: no step may follow it
-                return
             fail_at("server.before_apply")
             outcome, step = self._state.push(incarnation, generation, version, node, partial, self._clock())
             fail_at("server.after_apply")
@@ -167,6 +167,7 @@ class Coordinator:
         if outcome is Outcome.DIVERGED:
             self._warn(f"worker {worker} has computed other numbers for shards {node} at step {version} than before")
         else:
+            self._state.stopped = True
             self._failure = (
                 f"the loss or a gradient of shards {node} is not finite at step {version}: "
                 "a smaller optimizer.learning_rate may help"
@@ -198,6 +199,12 @@ class Coordinator:
             state = self._state
             return Snapshot(state.version, self._weights, {k: s.copy() for k, s in state.slots.items()}, state.memory)
 
+    def tell_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Add a checkpoint that has been written to the next report."""
+        with self._changed:
+            self._unreported.checkpoints.append(checkpoint)
+            self._notify()
+
     @property
     def conclusion(self) -> str:
         """A sentence on how training has ended, where a metric decided."""
@@ -227,7 +234,7 @@ class Coordinator:
     def stop(self) -> None:
         """End the exchange with all workers before the job is complete."""
         with self._changed:
-            self._stopped = True
+            self._state.stopped = True
             self._notify()
 
     def watch_workers(self) -> None:
@@ -271,13 +278,14 @@ class Coordinator:
             {str(outcome): count for outcome, count in news.pushes.items()},
             news.leases_ended,
             tuple(news.machines),
+            tuple(news.checkpoints),
             tuple(news.warnings),
             ended and not failed,
         )
 
     @property
     def _ended(self) -> bool:
-        return self._state.complete or self._stopped or self._failure is not None
+        return self._state.complete or self._state.stopped or self._failure is not None
 
     def _notify(self) -> None:
         self._unreported.changed = True

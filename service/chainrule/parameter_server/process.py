@@ -53,6 +53,7 @@ class ParameterServer:
             while not self._report(self._coordinator.next_report()):
                 self._ended.wait(REPORT_SECONDS)
             self._save_at_the_end()
+            self._send_checkpoints(self._coordinator.next_report())
         finally:
             self._ended.set()
             server.stop(grace=2).wait()
@@ -117,7 +118,12 @@ class ParameterServer:
             warnings=report.warnings,
             ended=report.ended,
         )
+        self._send_checkpoints(report)
         return report.ended
+
+    def _send_checkpoints(self, report: Report) -> None:
+        for checkpoint in report.checkpoints:
+            self._control.send("checkpoint", **asdict(checkpoint))
 
     def save(self) -> None:
         """Write a checkpoint of the present state, unless there is one. Raises OSError."""
@@ -129,7 +135,8 @@ class ParameterServer:
             model = Model(self._spec, self._summary, parameters, cut.version)
             checkpoint = write_checkpoint(self._folder, self._coordinator.generation, model, cut.slots, cut.memory)
             self._saved = (cut.version, cut.memory.ended)
-            self._control.send("checkpoint", **asdict(checkpoint))
+            # Never sent before the steps that led to it: a restart from it would leave a gap in the history.
+            self._coordinator.tell_checkpoint(checkpoint)
 
     def _save_from_time_to_time(self) -> None:
         while not self._ended.wait(self._spec.training.checkpoint_seconds):

@@ -27,7 +27,8 @@ BEST = "best"
 class TrainingState:
     """θ_t with the optimizer's slots, the workers, and the partials of version t that have come.
 
-    A job that stops early has one slot more: the best weights so far.
+    A job that stops early has one slot more: the best weights so far. Where training is stopped, no step is taken any
+    more: it would come behind the last report, and be in no history.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class TrainingState:
         self.plan, self.generation, self.version = plan, generation, 0
         self.parameters, self.update, self.slots = parameters, update, slots
         self.watch, self.memory = watch or Watch(), memory or Memory()
-        self.members = Members()
+        self.members, self.stopped = Members(), False
         self._dismissed: set[int] = set()
         self._assignment = Assignment(plan.shards)
         self._sums: dict[Node, Partial] = {}
@@ -126,7 +127,7 @@ class TrainingState:
             return Outcome.FENCED
         if node in self._digests:
             return Outcome.DUPLICATE if self._digests[node] == digest(partial) else Outcome.DIVERGED
-        if self.complete or not self._assignment.owes(incarnation, node):
+        if self.complete or self.stopped or not self._assignment.owes(incarnation, node):
             return Outcome.FENCED
         expected = self.parameters.flat.shape if self.plan.trains(version) else (0,)
         if partial.gradient.shape != expected or partial.gradient.dtype != np.float32:
