@@ -1,5 +1,6 @@
 """What a worker pushes: sums over the rows of one node of the shard tree."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,11 @@ class Sums:
 
     def __add__(self, other: "Sums") -> "Sums":
         return Sums(self.loss + other.loss, self.weight + other.weight, self.right + other.right)
+
+    @property
+    def finite(self) -> bool:
+        """Whether all numbers are finite."""
+        return math.isfinite(self.loss) and math.isfinite(self.weight) and math.isfinite(self.right)
 
     def message(self) -> pb.Sums:
         """Return the message of the sums."""

@@ -5,7 +5,7 @@ the same bits whoever pushed what. The root's sum is averaged and applied at onc
 whatever is still under way for t is stale.
 """
 
-from dataclasses import astuple, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -189,8 +189,8 @@ class TrainingState:
 
 def _finite(partial: Partial) -> bool:
     """Whether all numbers are finite."""
-    sums = [*astuple(partial.training), *astuple(partial.validation)]
-    return bool(np.isfinite(sums).all()) and _finite_array(partial.gradient)
+    sums = (partial.training, partial.validation)
+    return all(each.finite for each in sums) and _finite_array(partial.gradient)
 
 
 def _finite_array(array: Array) -> bool:
