@@ -1,0 +1,192 @@
+"""The real coordinator and state of one generation, on one thread, under a simulated clock, with books of their own."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from simulated_job import Job, Truth, copy
+from simulated_time import Timeline
+
+from chainrule.data.shard_tree import Node
+from chainrule.parameter_server.coordinator import Coordinator, Report, Snapshot
+from chainrule.parameter_server.plan import Outcome, Step
+from chainrule.parameter_server.state import TrainingState
+from chainrule.wire.partials import Partial
+
+NEVER = {Outcome.DIVERGED, Outcome.NONFINITE}
+
+
+class Violation(AssertionError):
+    """What must hold does not."""
+
+
+def hold(condition: bool, what: str) -> None:
+    if not condition:
+        raise Violation(what)
+
+
+@dataclass(frozen=True)
+class Push:
+    incarnation: int
+    generation: int
+    version: int
+    node: Node
+    partial: Partial
+
+    def __str__(self) -> str:
+        return f"a push of {self.node} of version {self.version} by worker {self.incarnation}.{self.generation}"
+
+
+class CheckedState(TrainingState):
+    """The real state; what becomes of each push is noted and compared."""
+
+    truth: Truth
+
+    def start_at(self, version: int) -> None:
+        super().start_at(version)
+        self.shards = Counter[int]()
+
+    def push(
+        self, incarnation: int, generation: int, version: int, node: Node, partial: Partial, now: float
+    ) -> tuple[Outcome, Step | None]:
+        before, shards = self.version, self.shards
+        outcome, step = super().push(incarnation, generation, version, node, partial, now)
+        self.judged[incarnation, version, node, outcome] += 1
+        self.last_outcome = outcome
+        if outcome is Outcome.APPLIED:
+            shards.update(range(*node))
+            hold(version == before, f"N2: a push of version {version} is applied at version {before}")
+            hold(generation == self.generation, "N2: a push of another generation is applied")
+            hold(max(shards.values()) == 1, f"N2: shards {node} are applied twice at version {before}")
+        if step is not None:
+            self._check(step, before, shards)
+        return outcome, step
+
+    def _check(self, step: Step, before: int, shards: Counter[int]) -> None:
+        hold(step.version == before, f"N2: step {step.version} is taken at version {before}")
+        hold(len(shards) == self.plan.shards, f"N2: step {before} is made of shards {sorted(shards)} only")
+        hold(self.version == before + (step.training is not None), f"N2: version {self.version} follows {before}")
+        weights = self.truth.final[1] if self.complete else self.truth.weights.get(self.version)
+        hold(self.parameters.flat.tobytes() == weights, f"N4: the weights of version {self.version} differ")
+
+
+class Blocked(Exception):
+    """A thread would wait here, so many seconds or for a change."""
+
+
+class Changed:
+    """In place of the coordinator's condition: a wait raises, so that one thread can play all of them."""
+
+    rang = True
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def wait(self, seconds: float | None = None) -> None:
+        raise Blocked(seconds)
+
+    def notify_all(self) -> None:
+        self.rang = True
+
+
+class Server:
+    """One generation of the parameter server; each session is a stream, with who receives what comes down it."""
+
+    def __init__(self, job: Job, truth: Truth, generation: int, cut: Snapshot | None, time: Timeline) -> None:
+        parameters, slots = job.parameters(), job.slots()
+        if cut is not None:
+            parameters.flat[:] = cut.weights
+            slots = {name: slot.copy() for name, slot in cut.slots.items()}
+        memory = cut.memory if cut else None
+        self.state = CheckedState(job.plan, generation, parameters, job.update, slots, job.watch, memory)
+        self.state.truth, self.state.judged = truth, Counter()
+        self.state.start_at(cut.version if cut else 0)
+        self.time, self.generation, self.joined = time, generation, 0
+        self.coordinator, self.changed = Coordinator(self.state, time.clock), Changed()
+        self.coordinator._changed = self.changed
+        self.sessions: dict[int, Callable[[Any], None]] = {}
+        self.pumped: set[int] = set()
+        self.alive, self.ended, self.alarm = True, False, object()
+        self.delivered, self.counted, self.told = 0, Counter[str](), Counter[Any]()
+
+    def join(self) -> int:
+        self.joined += 1
+        return self.coordinator.join(f"{self.joined}.{self.generation}")
+
+    def open(self, incarnation: int, receive: Callable[[Any], None]) -> None:
+        self.sessions[incarnation] = receive
+        self.changed.rang = True
+
+    def close(self, incarnation: int) -> None:
+        """End a worker's stream."""
+        if self.alive:
+            self.sessions.pop(incarnation, None)
+            self.coordinator.leave(incarnation)
+
+    def wake_threads(self) -> None:
+        """Let what waits for a change look again: at once, or a little later."""
+        if not self.changed.rang:
+            return
+        self.changed.rang, self.alarm = False, object()
+        try:
+            self.coordinator.watch_workers()
+        except Blocked as wait:
+            if wait.args[0] is not None:
+                self.time.later(max(wait.args[0], 1e-6), self._ring, self.alarm)
+        for incarnation in self.sessions.keys() - self.pumped:
+            self.pumped.add(incarnation)
+            self.time.later(self.time.lag(), self._pump, incarnation)
+
+    def _ring(self, alarm: object) -> None:
+        if alarm is self.alarm:  # no later one has been set
+            self.changed.rang = True
+
+    def _pump(self, incarnation: int) -> None:
+        """Send a worker what is there for it, as its stream's thread does."""
+        self.pumped.discard(incarnation)
+        while self.alive and incarnation in self.sessions:
+            try:
+                message = self.coordinator.next_message(incarnation, lambda: True)
+            except Blocked:
+                return
+            self.sessions[incarnation](message)
+            if message is None:  # pushes may come until the stream is closed
+                del self.sessions[incarnation]
+                self.time.later(10 * self.time.lag(), self.close, incarnation)
+
+    def push(self, push: Push) -> Outcome:
+        """Let a push arrive, and return what becomes of it."""
+        self.delivered += 1
+        partial = copy(push.partial)
+        self.coordinator.push(push.incarnation, push.generation, push.version, push.node, partial)
+        return self.state.last_outcome
+
+    def next_report(self) -> Report | None:
+        """Return what there is to report."""
+        try:
+            report = self.coordinator.next_report()
+        except Blocked:
+            return None
+        self.counted.update(report.pushes)
+        self.ended = report.ended
+        return report
+
+    def kill(self) -> None:
+        """End the generation; what it has not reported is lost, but its books must be right."""
+        self.next_report()
+        self.alive = False
+        self.check()
+
+    def check(self) -> None:
+        """Compare the books: pushes that came, were judged, were counted, and what the workers were told."""
+        judged = Counter[str]()
+        for (*_, outcome), number in self.state.judged.items():
+            judged[outcome] += number
+        hold(judged.total() == self.delivered, f"N3: {self.delivered} pushes have come, {judged.total()} were judged")
+        hold(judged == self.counted, f"N3: the reports count {self.counted}, not {judged}")
+        hold(not NEVER & judged.keys(), f"N3: no worker was wrong, but the outcomes are {judged}")
+        hold(self.told <= self.state.judged, f"N3: workers were told {self.told - self.state.judged}, which is wrong")
