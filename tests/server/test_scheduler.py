@@ -456,6 +456,26 @@ def test_orders_whose_callers_leave_are_carried_out_in_turn(board, spec, tmp_pat
     ]
 
 
+def test_an_order_that_fails_when_its_caller_has_left_is_logged_in_a_sentence(
+    board, spec, tmp_path, thread_launcher, caplog
+):
+    caplog.set_level(logging.INFO)
+
+    async def play(scheduler):
+        job_id = (await board.create(spec.document(), None)).id
+        scheduler.wake()
+        await ended(board, job_id)
+        caller = asyncio.create_task(scheduler.pause(job_id))
+        await asyncio.sleep(0)
+        caller.cancel()
+        await asyncio.wait({caller, *scheduler._orders})
+
+    scheduled(board, thread_launcher(), tmp_path, play)
+    (record,) = caplog.records
+    assert record.getMessage().endswith("is not done: the job is SUCCEEDED: it is too late to pause it")
+    assert record.exc_info is None
+
+
 def test_a_cancel_does_not_wait_for_the_checkpoint_of_a_pause(board, spec, tmp_path, thread_launcher, monkeypatch):
     async def never(run, *, hold=False):
         return True

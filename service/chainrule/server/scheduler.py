@@ -169,7 +169,11 @@ class Scheduler:
         task = asyncio.create_task(order)
         self._orders.add(task)
         task.add_done_callback(self._orders.discard)
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(_log_failure)
+            raise
 
     async def _cancel(self, job_id: str) -> Job:
         with self._set_aside(job_id):
@@ -241,6 +245,11 @@ class Scheduler:
 def _demand(row: Row) -> Demand:
     low, high = parse_spec(row["spec"]).cluster.min_workers, row["max_workers"]
     return Demand(row["id"], 0, min(low, high), high)
+
+
+def _log_failure(order: asyncio.Task[Job]) -> None:
+    if not order.cancelled() and (error := order.exception()) is not None:
+        logger.info("what a user has asked for, and has not waited for, is not done: %s", error)
 
 
 def _check_workers(workers: int, shards: int) -> None:
