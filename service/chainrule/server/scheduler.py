@@ -189,6 +189,7 @@ class Scheduler:
                 if job_id in self._running:
                     await self._bring_to_a_checkpoint(self._running[job_id])
                 job = await self._board.read(self._board.store.job, job_id)
+                self._interruptions.pop(job_id, None)  # attempts on both sides of a pause are not in a row
                 return await self._write_down(job_id, Move.PAUSE, f"paused by the user at step {job.version}")
 
     async def _bring_to_a_checkpoint(self, running: _Running) -> None:
