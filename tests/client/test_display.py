@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from chainrule.client.display import event_line, follow, open_console, progress_text, summary
+from chainrule.client.display import event_line, follow, open_console, progress_text, state_text, summary
 from chainrule.wire.job import JobState
 
 
@@ -26,6 +26,15 @@ class TestText:
     def test_of_regression_has_the_validation_loss(self, job):
         regression = replace(job, metrics={"train": {"loss": 1.0}, "validation": {"loss": 2.0}})
         assert "loss 1.0000, validation loss 2.0000" in progress_text(regression)
+
+    def test_of_a_state_has_its_reason_and_no_word_twice(self, job):
+        reasons = {
+            JobState.RUNNING: "",
+            JobState.QUEUED: "waits for Ray",
+            JobState.PAUSED: "paused by the user at step 9",
+        }
+        texts = [state_text(replace(job, state=state, reason=reason)) for state, reason in reasons.items()]
+        assert texts == ["RUNNING", "QUEUED: waits for Ray", "PAUSED by the user at step 9"]
 
     def test_of_an_event_has_its_kind(self, remote):
         lines = [event_line(event)[9:] for event in remote.events]

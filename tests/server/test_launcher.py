@@ -20,3 +20,12 @@ def test_a_job_cannot_be_prepared_without_ray(tmp_path):
     launcher = Launcher(tmp_path / "log", None, None, lambda: None)
     with pytest.raises(LaunchFailed, match="no Ray"):
         asyncio.run(launcher.prepare("a1", None, print))
+
+
+def test_the_end_of_a_worker_is_told_to_its_job_and_to_whoever_waits_for_a_cpu(tmp_path):
+    told = []
+    launcher = Launcher(tmp_path / "log", None, None, lambda: told.append("changed"))
+    launcher._watchers["a1"] = lambda worker, reason: told.append((worker, reason))
+    for job_id in ("a1", "another"):
+        launcher._take({"event": "worker_ended", "job_id": job_id, "worker": "w1", "reason": None})
+    assert told == [("w1", None), "changed"]

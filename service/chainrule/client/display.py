@@ -41,6 +41,14 @@ def follow(events: Iterable[JobEvent], console: Console) -> Job | None:
     return job
 
 
+def state_text(job: Job) -> str:
+    """Return the state with its reason: `QUEUED: waits for Ray`, `PAUSED by the user at step 120`."""
+    word = job.state.lower()
+    if job.reason.startswith(word):
+        return job.state + job.reason.removeprefix(word)
+    return f"{job.state}: {job.reason}" if job.reason else job.state
+
+
 def progress_text(job: Job) -> str:
     """Return the job's numbers: `step 120 of 240, epoch 5, loss 0.2141, 9,120 samples/s, 2 workers`."""
     return f"step {job.version:,}" + (f" of {job.steps:,}" if job.steps else "") + f", {_numbers(job)}"
@@ -109,8 +117,8 @@ class _JobProgress(Progress):
         total = job.steps or None
         if not self.tasks:  # the speed, and so the time left, is measured from here
             self.add_task("", completed=job.version, total=total)
-        description = f"{job.state}: {job.reason}" if job.reason else job.state
-        self.update(self.task_ids[0], description=description, completed=job.version, total=total, refresh=not progress)
+        words = state_text(job)
+        self.update(self.task_ids[0], description=words, completed=job.version, total=total, refresh=not progress)
         if not progress:
             self.console.print(event_line(event))
 

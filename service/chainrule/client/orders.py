@@ -44,7 +44,9 @@ def pause(job: str, as_json: bool) -> None:
 @options.as_json
 @options.server
 def resume(job: str, as_json: bool) -> None:
-    """Let a paused job go on from its checkpoint: it waits in its old place of the queue.
+    """Let a paused job go on from its checkpoint.
+
+    It waits for CPUs in its old place of the queue.
 
     \b
     chainrule resume JOB
@@ -60,7 +62,9 @@ def resume(job: str, as_json: bool) -> None:
 @options.as_json
 @options.server
 def scale(job: str, workers: int, as_json: bool) -> None:
-    """Change how many workers at most take part in a job, from its next step on; the trained weights stay the same.
+    """Change how many workers at most take part in a job.
+
+    From its next step on: the surplus leaves, or more start when CPUs are free. The trained weights stay the same.
 
     \b
     chainrule scale JOB --workers 4

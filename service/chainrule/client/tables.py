@@ -5,7 +5,7 @@ from datetime import datetime
 
 from rich.table import Table
 
-from chainrule.client.display import progress_text
+from chainrule.client.display import progress_text, state_text
 from chainrule.wire.job import Job
 
 _COLUMNS = ("ID", "NAME", "STATE", "STEP", "LOSS", "ACCURACY", "WORKERS", "REASON")
@@ -18,9 +18,9 @@ def job_table(job: Job) -> Table:
     rows = {
         "id": job.id,
         "name": job.name,
-        "state": f"{job.state}: {job.reason}" if job.reason else job.state,
+        "state": state_text(job),
         "progress": progress_text(job),
-        "workers": f"{job.workers}, at most {job.max_workers}",
+        "max workers": str(job.max_workers),
         **{split: ", ".join(f"{k} {v:.4f}" for k, v in sorted(m.items())) for split, m in sorted(job.metrics.items())},
         "weights": job.weights_sha256 or "",
         **{name: _moment(getattr(job, name)) for name in ("created", "started", "finished")},
