@@ -78,7 +78,8 @@ def hand_launcher():
             self.starts = asyncio.Queue()
 
         async def start_worker(self, job_id, worker, address):
-            await self.starts.put(worker)
+            if self.ready.is_set():
+                await self.starts.put(worker)
 
         def end(self, job_id, worker, reason=None):
             self._ended[job_id](worker, reason)

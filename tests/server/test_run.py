@@ -95,6 +95,31 @@ def test_a_job_gets_its_data_and_workers_anew_when_ray_is_back(executed, board, 
     assert board.store.row(job.id)["faults"] == {"ray_lost": 1}
 
 
+def test_a_job_that_is_resized_while_ray_is_away_gets_all_its_workers_when_it_is_back(executed, board, hand_launcher):
+    launchers = []
+
+    def make():
+        launchers.append(hand_launcher())
+        return launchers[0]
+
+    async def resize(run, job_id):
+        launcher = launchers[0]
+        for _ in range(2):
+            await launcher.starts.get()
+        launcher.lose()
+        async for _ in board.watch(job_id, 0):
+            if board.store.row(job_id)["faults"]:
+                break
+        for workers in (1, 3):
+            await run.resize(workers)
+        launcher.come_back()
+        assert [await launcher.starts.get() for _ in range(3)] == ["w3", "w4", "w5"]
+        assert run.held == 3
+        await run.stop()
+
+    assert executed(make, resize).state is JobState.QUEUED
+
+
 def test_a_job_whose_ray_ends_goes_back_into_the_queue(executed, no_ray):
     job = executed(no_ray)
     assert (job.state, job.workers) == (JobState.QUEUED, 0)

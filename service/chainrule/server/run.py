@@ -35,7 +35,7 @@ class Run:
         self._numbers = itertools.count(1)
         self._names: list[str] = []  # of those who are to take part, the oldest first
         self._leaving: set[str] = set()
-        self._ended = self._on_hold = False
+        self._on_ray = self._ended = self._on_hold = False
         self._failures, self._failure_version = 0, -1
         self._failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -84,6 +84,7 @@ class Run:
         summary = await self._launcher.prepare(self.job_id, spec, self._worker_ended)
         if sha256 not in (None, summary.sha256):
             raise InvalidData("the data file is not the one that training began with, so it cannot go on from there")
+        self._on_ray = True
         return summary
 
     async def _stay_on_ray(self, spec: JobSpec, sha256: str) -> None:
@@ -93,6 +94,7 @@ class Run:
         """
         while True:
             await self._launcher.lost.wait()
+            self._on_ray = False
             self._names.clear()
             self._leaving.clear()
             await self._progress.survive("ray_lost", "Ray has ended; training goes on as soon as it is back")
@@ -158,8 +160,9 @@ class Run:
         await self._start_workers()
 
     async def _start_workers(self) -> None:
+        """Start who is missing; while Ray is away nobody, for all are missing when it is back."""
         assert self._address is not None  # noqa: S101
-        while len(self._names) < self.workers:
+        while self._on_ray and len(self._names) < self.workers:
             self._names.append(f"w{next(self._numbers)}")
             await self._launcher.start_worker(self.job_id, self._names[-1], self._address)
 
