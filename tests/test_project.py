@@ -92,6 +92,16 @@ def test_the_namespace_package_holds_typed_packages_and_nothing_else():
             assert (entry / "py.typed").exists(), entry
 
 
+def test_durations_are_measured_by_clocks_that_no_one_sets():
+    """The time of day is for what people read: leases, deadlines and rates survive that it jumps."""
+    readers = {
+        str(path.relative_to(ROOT)): path.read_text().count("datetime.now")
+        for path in SOURCES
+        if re.search(r"time\.time\(|datetime\.now|utcnow|time\.localtime", path.read_text())
+    }
+    assert readers == {"service/chainrule/server/board.py": 1, "service/chainrule/server/page.py": 1}
+
+
 def test_files_are_short():
     lengths = {path: len(path.read_text().splitlines()) for path in SOURCES}
     assert {path: length for path, length in lengths.items() if length > 300} == {}

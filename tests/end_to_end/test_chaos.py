@@ -6,8 +6,12 @@ import subprocess
 import sys
 
 import pytest
+from rich.console import Console
 
-SHORT = {"epochs": 400, "checkpoint_seconds": 1.0}
+from chainrule.server.chaos import FAULTS, Chaos
+from chainrule.server.verify import verify
+
+SHORT = {"epochs": 200, "checkpoint_seconds": 1.0}
 
 
 def chaos(job, folder, seed, minutes):
@@ -20,11 +24,11 @@ def chaos(job, folder, seed, minutes):
 
 
 def test_a_job_whose_processes_are_killed_has_the_bits_of_an_undisturbed_one(job_file, tmp_path):
-    done = chaos(job_file("chaos", training=SHORT), tmp_path, 3, 0.25)
+    done = chaos(job_file("chaos", training=SHORT), tmp_path, 3, 0.1)
     assert done.returncode == 0, done.stderr
     verdict = json.loads(done.stdout)
     assert verdict["same"] is True
-    assert (verdict["first"], verdict["last"]) == (0, 400 * 12 - 1)
+    assert (verdict["first"], verdict["last"]) == (0, 200 * 12 - 1)
     assert verdict["survived"]
 
 
@@ -38,6 +42,17 @@ def test_a_job_that_cannot_succeed_is_told(job_file, tmp_path):
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(20))
 def test_twenty_seeds_in_a_row(job_file, tmp_path, seed):
-    done = chaos(job_file("chaos", training=SHORT | {"epochs": 1500}), tmp_path, seed, 1)
+    done = chaos(job_file("chaos", training=SHORT | {"epochs": 1000}), tmp_path, seed, 0.5)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["same"] is True
+
+
+@pytest.mark.soak
+def test_each_fault_in_turn(job_file, tmp_path):
+    chaos = Chaos(tmp_path, 0, Console(stderr=True))
+    with chaos.training(job_file("chaos", training=SHORT | {"epochs": 100_000})):
+        for name in sorted(FAULTS):
+            chaos.let_happen(name)
+        verdict = verify(chaos.client, chaos.job, 0, None, None, chaos.console)
+    assert verdict.same
+    assert {name for name, _ in chaos.recoveries} == set(FAULTS)
