@@ -26,6 +26,7 @@ PATIENCE_SECONDS = 120.0
 """Training that does not go on within so long after a fault is lost."""
 NOTICE_SECONDS = 15.0
 """What has not been noticed by then has harmed nothing: a push that came twice."""
+SETTLED_SECONDS = 2.0
 CALM_SECONDS = (1.0, 6.0)
 """The time between a recovery and the next fault."""
 
@@ -136,13 +137,23 @@ class Chaos:
 
     def let_happen(self, name: str) -> None:
         """Do what FAULTS says, and wait until training goes on. Raises ChainruleError where it does not."""
-        began, troubles = time.monotonic(), self._following.troubles
+        began, known = time.monotonic(), self._following.troubles
         FAULTS[name](self)
-        self._following.wait(NOTICE_SECONDS, lambda: self._following.troubles > troubles)
-        if not self._following.wait_for_steps(PATIENCE_SECONDS):
-            raise ChainruleError(f"training has not gone on within {PATIENCE_SECONDS:g} s after: {name}")
-        self.recoveries.append((name, time.monotonic() - began))
+        if not self._trouble_within(NOTICE_SECONDS, known):
+            began = time.monotonic()
+        while True:  # until it goes on for good: a fault may be felt bit by bit
+            known = self._following.troubles
+            if not self._following.wait_for_steps(PATIENCE_SECONDS):
+                raise ChainruleError(f"training has not gone on within {PATIENCE_SECONDS:g} s after: {name}")
+            took = time.monotonic() - began
+            if not self._trouble_within(SETTLED_SECONDS, known):
+                break
+        self.recoveries.append((name, took))
         self.console.print(f"{name}: training goes on after {self.recoveries[-1][1]:.1f} s")
+
+    def _trouble_within(self, seconds: float, known: int) -> bool:
+        """Wait for more trouble than what is known."""
+        return self._following.wait(seconds, lambda: self._following.troubles > known)
 
     def kill(self, kind: str, *, all_of_them: bool = False) -> None:
         """Kill a process of a kind, or all."""
