@@ -1,21 +1,32 @@
 import hashlib
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from chainrule.data.model import Model
 from chainrule.data.shards import Shard
+from chainrule.wire import faults
+from chainrule.wire.errors import ServiceUnavailable
+from chainrule.wire.faults import VARIABLE
 from chainrule.worker.training_loop import train
+
+
+def work_until_something_dies(*args):
+    with suppress(ServiceUnavailable, OSError):
+        train(*args)
 
 
 class Server:
     """`python -m chainrule.parameter_server` as the service starts it, and workers on threads."""
 
-    def __init__(self, job, folder, generation=1, checkpoints=(), log=None):
+    def __init__(self, job, folder, generation=1, checkpoints=(), log=None, fail_at=""):
         self.job, self.seen, self._threads = job, [], []
         self.process = subprocess.Popen(
             [sys.executable, "-m", "chainrule.parameter_server"],
@@ -23,6 +34,7 @@ class Server:
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
+            env={**os.environ, VARIABLE: fail_at},
         )
         self.send(
             job_id="a1",
@@ -50,7 +62,7 @@ class Server:
         address = self.until("listening")["address"]
         for i in range(workers):
             args = (address, "a1", f"w{i}", self.job.shards)
-            self._threads.append(threading.Thread(target=train, args=args, daemon=True))
+            self._threads.append(threading.Thread(target=work_until_something_dies, args=args, daemon=True))
             self._threads[-1].start()
 
     def all(self, event):
@@ -219,3 +231,48 @@ def test_a_checkpoint_that_cannot_be_written_fails_the_job_with_a_reason(start, 
     server = start(data(epochs=1))
     server.work(1)
     assert "the trained model could not be written" in server.until("failed")["reason"]
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "server.before_apply:9",
+        "server.after_apply:9",
+        "checkpoint.before_write:1",
+        "checkpoint.before_fsync:5",
+        "checkpoint.before_rename:1",
+        "checkpoint.after_rename:1",
+    ],
+)
+def test_wherever_the_process_is_killed_another_one_goes_on_with_the_same_bits_and_losses(start, data, point):
+    job = data(epochs=20, checkpoint_seconds=0.02)
+    quiet = start(job, "quiet")
+    expected = run(quiet, 1)
+    killed = start(job, fail_at=f"{point}=kill")
+    killed.work(2)
+    killed.seen += map(json.loads, killed.process.stdout)
+    assert killed.process.wait(20) == -signal.SIGKILL
+    checkpoints = [known(checkpoint) for checkpoint in reversed(killed.all("checkpoint"))]
+    after = start(job, generation=2, checkpoints=checkpoints)
+    assert run(after, 2)["weights_sha256"] == expected["weights_sha256"]
+    assert losses(killed) | losses(after) == losses(quiet)
+    assert losses(after).items() <= losses(quiet).items()
+
+
+def losses(server):
+    return {step[0]: step[1] for report in server.all("report") for step in report["steps"]}
+
+
+@pytest.mark.parametrize(
+    "fault", ["worker.after_push:5=twice", "worker.before_push:5=EIO", "worker.after_push:5=ENOSPC"]
+)
+def test_a_push_that_comes_twice_or_a_worker_that_fails_beside_it_changes_no_bit(start, data, monkeypatch, fault):
+    job = data()
+    expected = run(start(job, "quiet"), 2)
+    monkeypatch.setattr(faults, "_faults", faults.parse(fault))
+    disturbed = start(job, "disturbed")
+    assert run(disturbed, 3)["weights_sha256"] == expected["weights_sha256"]
+    if fault.endswith("twice"):
+        refused = [set(report["pushes"]) - {"applied"} for report in disturbed.all("report")]
+        assert set().union(*refused) <= {"duplicate", "stale", "fenced"}
+        assert any(refused)

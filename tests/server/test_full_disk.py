@@ -70,13 +70,16 @@ def test_training_goes_on_to_its_end_while_the_disk_is_full(board, spec, tmp_pat
     assert any(b"nothing is missing" in event for event in board.store.events_behind(job.id, 0, 1000))
 
 
-@pytest.mark.parametrize("passes", [0, 1, 2, 3, 5, 8, 13, 21])
-def test_whichever_commit_fails_the_history_is_whole(board, spec, tmp_path, thread_launcher, monkeypatch, passes):
+@pytest.mark.parametrize(
+    ("point", "passes"),
+    [("checkpoint.before_row", 0), *(("store.before_commit", n) for n in (0, 1, 2, 3, 5, 8, 13, 21))],
+)
+def test_whichever_write_fails_the_history_is_whole(board, spec, tmp_path, thread_launcher, monkeypatch, point, passes):
     monkeypatch.setattr("chainrule.server.backlog.STORE_SECONDS", 0.01)
 
     async def play(scheduler):
         job_id = (await board.create(spec.document(), None)).id
-        monkeypatch.setattr(faults, "_faults", faults.parse(f"store.before_commit:{passes}=EIO"))
+        monkeypatch.setattr(faults, "_faults", faults.parse(f"{point}:{passes}=EIO"))
         scheduler.wake()
         while True:
             try:
@@ -85,7 +88,7 @@ def test_whichever_commit_fails_the_history_is_whole(board, spec, tmp_path, thre
                 continue
 
     job = scheduled(board, thread_launcher(), tmp_path, play)
-    assert faults._faults["store.before_commit"].passes < 0
+    assert faults._faults[point].passes < 0
     assert (job.state, job.version) == (JobState.SUCCEEDED, 3 * 8)
     assert [version for version, _ in board.store.losses(job.id)] == list(range(job.steps))
     assert board.store.checkpoints(job.id)[0]["version"] == job.steps

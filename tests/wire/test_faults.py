@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -51,3 +52,12 @@ def test_a_process_is_killed_or_stopped(action, ended):
         assert (os.WSTOPSIG(status) if action == "stop" else os.WTERMSIG(status)) == ended
         process.kill()
         process.returncode = -ended
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_each_point_is_in_the_code_and_in_a_test(point):
+    root = Path(__file__).parents[2]
+    sources = [path.read_text() for folder in ("workers", "service") for path in (root / folder).rglob("*.py")]
+    tests = [path.read_text() for path in (root / "tests").rglob("test_*.py") if path != Path(__file__)]
+    assert sum(f'fail_at("{point}")' in text for text in sources) == 1
+    assert any(point in text for text in tests)
