@@ -1,5 +1,4 @@
 import hashlib
-import itertools
 import os
 import socket
 import threading
@@ -13,7 +12,7 @@ import pytest
 
 from chainrule.client import Client
 from chainrule.client import client as client_module
-from chainrule.client.connection import Patience, service_address
+from chainrule.client.connection import service_address
 from chainrule.client.predictions import MESSAGE_BYTES
 from chainrule.wire import errors
 from chainrule.wire.errors import InvalidJob, Violation
@@ -189,24 +188,6 @@ class TestWatch:
         assert client.get("a1")
 
 
-class TestPatience:
-    def test_pauses_grow_until_the_time_is_over(self, monkeypatch):
-        pauses, closed = [], threading.Event()
-        monkeypatch.setattr(closed, "wait", pauses.append)
-        clock = itertools.chain([0, 1, 9.5, 10.5, 11]).__next__
-        patience = Patience(10, closed, clock)
-        assert [patience.wait() for _ in range(4)] == [True, True, True, False]
-        assert pauses == [0.1, 0.2, 0.4]
-        patience.renew()
-        assert patience.wait()
-        assert pauses[-1] == 0.1
-
-    def test_ends_at_once_when_the_client_is_closed(self):
-        closed = threading.Event()
-        closed.set()
-        assert not Patience(10, closed).wait()
-
-
 class TestDownload:
     def test_writes_the_model(self, client, remote, tmp_path):
         target = tmp_path / "model.safetensors"
@@ -304,3 +285,15 @@ class TestPredict:
         monkeypatch.setattr(remote, "outputs", lambda table: np.zeros((table.num_rows - 1, 2)))
         with pytest.raises(errors.ChainruleError, match="answered for 2 of 3 rows"):
             client.predict("a1", pa.table({"x": [0.1, 0.2, 0.3]}))
+
+
+def test_a_record_is_read_step_by_step(client):
+    with client.record("a1") as (header, steps):
+        assert (header.job.id, header.data_sha256, header.machines) == ("a1", "5eed", ("a machine",))
+        assert [step.version for step in steps] == [0, 1, 2, 3, 4]
+    with client.record("a1", 2, 3) as (_, steps):
+        assert [step.version for step in steps] == [2, 3]
+
+
+def test_a_receipt_is_a_document(client):
+    assert client.receipt("a1") == {"result": {"steps": 100}}

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
+from scheduling import ended, lasting, scheduled
 
 from chainrule.data.dataset import DatasetSummary, load_dataset
 from chainrule.server.board import Board
@@ -121,3 +122,25 @@ def spec(tmp_path):
             "cluster": {"max_workers": 2},
         }
     )
+
+
+@pytest.fixture(scope="session")
+def known():
+    """What tests have found out once for all of them."""
+    return {}
+
+
+@pytest.fixture
+def undisturbed(known, board, spec, tmp_path, thread_launcher):
+    """What becomes of the lasting job on one worker whom nobody disturbs: (hash, losses)."""
+    if "undisturbed" in known:
+        return known["undisturbed"]
+
+    async def play(scheduler):
+        job_id = (await board.create(lasting(spec, max_workers=1), None)).id
+        scheduler.wake()
+        return await ended(board, job_id)
+
+    job = scheduled(board, thread_launcher(cpus=1), tmp_path / "undisturbed", play)
+    known["undisturbed"] = job.weights_sha256, board.store.losses(job.id)
+    return known["undisturbed"]

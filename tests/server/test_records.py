@@ -43,7 +43,7 @@ def test_the_header_tells_the_data_and_the_machines(board, spec, trained):
     assert header.spec == spec
     assert header.data_sha256 == hashlib.sha256(Path(spec.data.train).read_bytes()).hexdigest()
     (machine,) = header.machines
-    assert np.__version__ in machine
+    assert f", NumPy {np.__version__}, " in machine
 
 
 def test_a_receipt_has_all_that_the_result_depends_on(board, spec, trained):

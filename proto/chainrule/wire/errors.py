@@ -66,7 +66,7 @@ class JobNotRunning(ChainruleError):
 
 
 class JobNotFinished(ChainruleError):
-    """The job has not ended, so it cannot be deleted."""
+    """The job has not ended, so it cannot be deleted, or not well, so it has no receipt."""
 
 
 class Fenced(ChainruleError):

@@ -17,6 +17,7 @@ from safetensors.numpy import load_file, save_file
 from chainrule.data.files import sync
 from chainrule.data.model import Model
 from chainrule.nn import Array
+from chainrule.parameter_server.fingerprints import weights_sha256
 from chainrule.parameter_server.watch import Memory
 from chainrule.wire.errors import InvalidData, TrainingFailed
 from chainrule.wire.faults import fail_at
@@ -75,7 +76,7 @@ def _write_files(
         str(place),
         model.version,
         generation,
-        hashlib.sha256(model.parameters.flat.astype("<f4", copy=False).data).hexdigest(),
+        weights_sha256(model.parameters),
         _sha256(draft / MODEL),
         _sha256(draft / OPTIMIZER),
     )

@@ -1,5 +1,6 @@
-"""Fast hashes by which versions and partials are compared: XXH3 finds every accident; SHA-256 is for what is kept."""
+"""Hashes by which versions and partials are compared: XXH3 is fast and finds accidents; SHA-256 is for what is kept."""
 
+import hashlib
 import struct
 from collections.abc import Sequence
 from dataclasses import astuple
@@ -17,6 +18,11 @@ HELD_BYTES = 64 << 20
 def fingerprint(parameters: Parameters) -> bytes:
     """Return LAYER_BYTES for each layer: the hash of W^L and B^L."""
     return b"".join(xxhash.xxh3_64_digest(layer.data) for _, layer in parameters.layers())
+
+
+def weights_sha256(parameters: Parameters) -> str:
+    """Return the SHA-256 of the flat buffer as little-endian float32."""
+    return hashlib.sha256(parameters.flat.astype("<f4", copy=False).data).hexdigest()
 
 
 def digest(partial: Partial) -> bytes:

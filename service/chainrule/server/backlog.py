@@ -4,15 +4,13 @@ import asyncio
 import logging
 import shutil
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, TypeVar
 
 from chainrule.server.board import Board
 from chainrule.server.store import History
 from chainrule.wire.errors import TooMuch
-from chainrule.wire.faults import fail_at
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -58,8 +56,6 @@ class Backlog:
         """Let a checkpoint count as soon as the store has it."""
 
         async def add() -> None:
-            with _trouble_of_the_store():
-                fail_at("checkpoint.before_row")
             for path in await self._board.add_checkpoint(self._job_id, checkpoint, KEPT_CHECKPOINTS):
                 await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
 
@@ -89,11 +85,3 @@ class Backlog:
                 await self._writes[0]()
                 self._writes.popleft()
             self._trouble = False
-
-
-@contextmanager
-def _trouble_of_the_store() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise TooMuch(f"the store cannot be written: {error}") from error

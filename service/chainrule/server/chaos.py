@@ -13,12 +13,14 @@ from typing import Any
 from rich.console import Console
 
 from chainrule.client.client import Client
+from chainrule.client.job_file import read_job
 from chainrule.client.local_service import SERVE, local_service
 from chainrule.server.processes import Processes
 from chainrule.server.verify import Verdict, verify
 from chainrule.wire.errors import ChainruleError
 from chainrule.wire.faults import VARIABLE
 from chainrule.wire.job import JobEvent, JobState
+from chainrule.wire.validation import parse_spec
 
 STALL_SECONDS = 7.0
 """Longer than a lease."""
@@ -99,6 +101,7 @@ class Chaos:
         self._random = random.Random(self.seed)  # noqa: S311 - not for secrets
         self._port = _free_port()
         self._service = ExitStack()
+        self._cpus: int
         self._processes: Processes
         self._following: Following
 
@@ -119,19 +122,30 @@ class Chaos:
     @contextmanager
     def training(self, job_file: Path) -> Iterator[None]:
         """Serve and train a job."""
+        spec = parse_spec(read_job(job_file))
+        self._cpus = spec.cluster.max_workers
         self.folder.mkdir(parents=True, exist_ok=True)
         self.start_service()
         with self._service, Client(f"127.0.0.1:{self._port}", timeout=PATIENCE_SECONDS) as self.client:
-            self.job = self.client.submit(job_file)
+            self.job = self.client.submit(spec)
             self._following = Following(self.client, self.job)
-            self._following.wait_for_steps(PATIENCE_SECONDS)
+            if not self._following.wait_for_steps(PATIENCE_SECONDS):
+                raise ChainruleError(f"training has not begun within {PATIENCE_SECONDS:g} s")
             yield
 
     def start_service(self) -> None:
         """Start the service; where pushes are disturbed, each worker pushes something twice and falls asleep once."""
         twice, asleep = self._random.randrange(3, 30), self._random.randrange(30, 300)
         faults = f"{VARIABLE}=worker.after_push:{twice}=twice,worker.before_push:{asleep}=delay"
-        command = ("env", *([faults] if self.pushes else []), *SERVE, "--port", str(self._port), "--num-cpus", "2")
+        command = (
+            "env",
+            *([faults] if self.pushes else []),
+            *SERVE,
+            "--port",
+            str(self._port),
+            "--num-cpus",
+            str(self._cpus),
+        )
         service = self._service.enter_context(local_service(self.folder, command))
         self._processes = Processes(service.pid)
 
@@ -166,7 +180,7 @@ class Chaos:
         found = self._processes.of("worker")
         for process in self._random.sample(found, min(1, len(found))):
             process.suspend()
-            threading.Event().wait(STALL_SECONDS)
+            time.sleep(STALL_SECONDS)
             process.resume()
 
     def restart_service(self, *, gently: bool) -> None:

@@ -35,7 +35,7 @@ class Progress:
         self._job_id, self._board, self._spec, self._summary, self._clock = job_id, board, spec, summary, clock
         self.version = 0
         self._workers = 0
-        self._told, self._untold = float("-inf"), False
+        self._told = float("-inf")
         self._rate = Rate(clock())
         self._backlog = Backlog(job_id, board)
         self._machines: list[dict[str, str]] = []
@@ -78,7 +78,7 @@ class Progress:
     async def survive(self, fault: str, warning: str) -> None:
         """Count a fault that training goes on from, and warn of it."""
         self._faults[fault] += 1
-        await self._backlog.write({"faults": dict(self._faults)}, ("warning", warning))
+        await self._backlog.write({"faults": dict(+self._faults)}, ("warning", warning))
 
     def _epoch(self, version: int) -> int:
         return version // self._summary.steps_per_epoch(self._spec)

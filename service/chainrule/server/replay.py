@@ -1,13 +1,12 @@
 """The proof of a job: its steps again, on one process, compared with what is on record of them."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from chainrule.data.dataset import DatasetSummary
 from chainrule.data.shard_tree import Node, root
 from chainrule.data.shards import Shard
-from chainrule.parameter_server.fingerprints import differing_layers, digest, fingerprint
+from chainrule.parameter_server.fingerprints import differing_layers, digest, fingerprint, weights_sha256
 from chainrule.parameter_server.restore import restore
 from chainrule.wire.partials import Partial
 from chainrule.wire.record import StepRecord
@@ -37,7 +36,7 @@ class Replay:
     @property
     def weights_sha256(self) -> str:
         """The SHA-256 of the present weights."""
-        return hashlib.sha256(self._state.parameters.flat.astype("<f4", copy=False).data).hexdigest()
+        return weights_sha256(self._state.parameters)
 
     def step(self, nodes: Sequence[Node] = ()) -> StepRecord:
         """Take a step and return what there is to record. Its partials are cut as `nodes`, by default in one piece."""

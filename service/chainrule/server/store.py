@@ -198,6 +198,7 @@ class Store:
     def add_checkpoint(self, job_id: str, now: datetime, checkpoint: dict[str, Any], keep: int) -> list[str]:
         """Record a checkpoint; forget all but the last `keep` and return the forgotten ones' paths."""
         with self._transaction() as connection:
+            fail_at("checkpoint.before_row")
             # Training has begun again before these: they could not be read.
             lost = [row for row in _checkpoints(connection, job_id) if row["version"] >= checkpoint["version"]]
             _forget_checkpoints(connection, job_id, lost)

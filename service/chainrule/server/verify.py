@@ -1,6 +1,7 @@
 """`chainrule verify`: is a job's result the one that its spec and data give?"""
 
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from rich.console import Console
@@ -52,24 +53,30 @@ class Verdict:
         there = "; ".join(self.machines) or "unknown machines"
         return (
             f"PARTED {self.parting}. It was trained on {there}; "
-            f"this is {here.cpu}, {here.numpy}, {here.blas}, and another processor or library may round otherwise"
+            f"this is {here.cpu}, NumPy {here.numpy}, {here.blas}, and another processor or library may round otherwise"
         )
 
 
 def verify(client: Client, job: str, first: int, last: int | None, source: str | None, console: Console) -> Verdict:
-    """Replay a job and compare. Raises InvalidData where the data here is not what the job was trained on."""
+    """Replay a job and compare.
+
+    Raises InvalidData where the data here is not what the job was trained on, or there is nothing to compare with.
+    """
     with client.record(job, first, last) as (header, steps), threadpool_limits(1, user_api="blas"):
+        begin = next(steps, None)
+        if begin is None:
+            raise InvalidData(f"nothing is on record of job {job} there: it is at step {header.job.version:,}")
         summary, shards = _load(header, source)
         replay, end = Replay(header.spec, summary, shards), _end(header, last)
         with _bar(console) as bar:
             task = bar.add_task("steps", total=end)
-            parting = compare(replay, steps, lambda version: bar.update(task, completed=version))
+            parting = compare(replay, chain([begin], steps), lambda version: bar.update(task, completed=version))
     final = header.job.state is JobState.SUCCEEDED and replay.version == header.job.version
     if final and parting is None:
         replay.finish()
         if replay.weights_sha256 != header.job.weights_sha256:
             parting = Parting(replay.version, tuple(range(1, len(header.spec.network.layers) + 1)))
-    return Verdict(job, first, max(first, replay.version - 1), replay.weights_sha256, final, parting, header.machines)
+    return Verdict(job, begin.version, replay.version - 1, replay.weights_sha256, final, parting, header.machines)
 
 
 def _load(header: RecordHeader, source: str | None) -> tuple[DatasetSummary, list[Shard]]:
