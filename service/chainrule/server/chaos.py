@@ -162,12 +162,15 @@ class Chaos:
             took = time.monotonic() - began
             if not self._trouble_within(SETTLED_SECONDS, known):
                 break
+        if self._following.state.final:
+            return
         self.recoveries.append((name, took))
         self.console.print(f"{name}: training goes on after {self.recoveries[-1][1]:.1f} s")
 
     def _trouble_within(self, seconds: float, known: int) -> bool:
-        """Wait for more trouble than what is known."""
-        return self._following.wait(seconds, lambda: self._following.troubles > known)
+        """Wait for more trouble than what is known; there is none where the job has ended meanwhile."""
+        self._following.wait(seconds, lambda: self._following.troubles > known)
+        return self._following.troubles > known
 
     def kill(self, kind: str, *, all_of_them: bool = False) -> None:
         """Kill a process of a kind, or all."""
