@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from chainrule.nn import SGD, Momentum, Parameters, Update
+from chainrule.nn import SGD, Mean, Momentum, Parameters, Update
 from chainrule.nn.schedules import Step
 
 SIZES = (2, 1)
@@ -10,7 +10,7 @@ SIZES = (2, 1)
 def moved(update, theta=(3.0, -4.0, 2.0), gradient=(1.0, 1.0, 1.0), t=0, factor=1.0):
     """W = (3, -4), B = 2 before the step; what they are behind it."""
     parameters, slots = Parameters.view(np.float32(theta), SIZES), {"velocity": np.zeros(3, np.float32)}
-    update.apply(parameters, Parameters.view(np.float32(gradient), SIZES), slots, t, factor)
+    update.apply(parameters, Mean((np.float32(gradient),), 1.0), slots, t, factor)
     return parameters.flat.tolist()
 
 

@@ -1,6 +1,7 @@
 """A small problem whose partials depend on version, shard and weights, and workers that a test moves by hand."""
 
 from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from types import SimpleNamespace
 
 import grpc
@@ -43,9 +44,22 @@ def partial_of(theta, work, node):
     return fold(node, leaf, Partial.add)
 
 
+def next_message(coordinator, worker):
+    """Wait for a worker's next message, as its stream does; None again and again behind the last one."""
+    if not hasattr(coordinator, "inboxes"):
+        coordinator.inboxes = {}
+    if worker not in coordinator.inboxes:
+        coordinator.inboxes[worker] = SimpleQueue()
+        coordinator.attach(worker, coordinator.inboxes[worker].put)
+    message = coordinator.inboxes[worker].get(timeout=30)
+    if message is None:
+        coordinator.inboxes[worker].put(None)
+    return message
+
+
 @pytest.fixture(scope="session")
 def toy():
-    return SimpleNamespace(new_state=new_state, partial_of=partial_of)
+    return SimpleNamespace(new_state=new_state, partial_of=partial_of, next_message=next_message)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import numpy as np
 import xxhash
 
 from chainrule.data.shard_tree import Node, fold, root
-from chainrule.nn import OPTIMIZERS, Parameters, Patience, Plateau, Update, parameter_count
+from chainrule.nn import OPTIMIZERS, Mean, Parameters, Patience, Plateau, Update, parameter_count
 from chainrule.parameter_server.plan import Plan
 from chainrule.parameter_server.state import BEST
 from chainrule.parameter_server.watch import Memory, Watch
@@ -92,7 +92,7 @@ def straight_line(job: Job) -> Truth:
             break
         truth.training[t] = total.training
         memory = replace(memory, epoch=memory.epoch + total.training)
-        mean = Parameters.view(total.gradient / np.float32(total.training.weight), SIZES)
+        mean = Mean((total.gradient,), total.training.weight)
         job.update.apply(theta, mean, slots, t, job.watch.factor(memory))
     weights = slots[BEST] if job.watch.stopping else theta.flat
     truth.final = t, weights.tobytes(), {name: slot.tobytes() for name, slot in slots.items()}

@@ -9,8 +9,9 @@ from simulated_job import Job, Truth, copy
 from simulated_time import Timeline
 
 from chainrule.data.shard_tree import Node
-from chainrule.parameter_server.coordinator import Coordinator, Report, Snapshot
-from chainrule.parameter_server.plan import Outcome, Step
+from chainrule.parameter_server.coordinator import LOOK_SECONDS, Coordinator
+from chainrule.parameter_server.plan import Outcome, Snapshot, Step
+from chainrule.parameter_server.reports import Report
 from chainrule.parameter_server.state import TrainingState
 from chainrule.wire.partials import Partial
 
@@ -72,25 +73,17 @@ class CheckedState(TrainingState):
 
 
 class Blocked(Exception):
-    """A thread would wait here, so many seconds or for a change."""
+    """A thread would wait here for a change."""
 
 
 class Changed:
-    """In place of the coordinator's condition: a wait raises, so that one thread can play all of them."""
+    """In place of the condition on which reports wait: a wait raises, so that one thread can play all of them."""
 
-    rang = True
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *error: object) -> None:
-        pass
-
-    def wait(self, seconds: float | None = None) -> None:
-        raise Blocked(seconds)
+    def wait(self) -> None:
+        raise Blocked
 
     def notify_all(self) -> None:
-        self.rang = True
+        pass
 
 
 class Server:
@@ -106,11 +99,10 @@ class Server:
         self.state.truth, self.state.judged = truth, Counter()
         self.state.start_at(cut.version if cut else 0)
         self.time, self.generation, self.joined = time, generation, 0
-        self.coordinator, self.changed = Coordinator(self.state, time.clock), Changed()
-        self.coordinator._changed = self.changed
-        self.sessions: dict[int, Callable[[Any], None]] = {}
-        self.pumped: set[int] = set()
-        self.alive, self.ended, self.alarm = True, False, object()
+        self.coordinator = Coordinator(self.state, time.clock)
+        self.coordinator._changed = Changed()
+        self.alive, self.ended = True, False
+        self.alarm: float | None = None
         self.delivered, self.counted, self.told = 0, Counter[str](), Counter[Any]()
 
     def join(self) -> int:
@@ -118,45 +110,41 @@ class Server:
         return self.coordinator.join(f"{self.joined}.{self.generation}")
 
     def open(self, incarnation: int, receive: Callable[[Any], None]) -> None:
-        self.sessions[incarnation] = receive
-        self.changed.rang = True
+        """Attach a worker: what is delivered arrives a little later, in order."""
+        arrives = self.time.now
+
+        def deliver(message: Any) -> None:
+            nonlocal arrives
+            arrives = max(arrives, self.time.now + self.time.lag())
+            self.time.later(arrives - self.time.now, self._arrive, receive, message)
+            if message is None:  # pushes may come until the stream is closed
+                self.time.later(10 * self.time.lag(), self.close, incarnation)
+
+        self.coordinator.attach(incarnation, deliver)
+
+    def _arrive(self, receive: Callable[[Any], None], message: Any) -> None:
+        if self.alive:
+            receive(message)
 
     def close(self, incarnation: int) -> None:
         """End a worker's stream."""
         if self.alive:
-            self.sessions.pop(incarnation, None)
             self.coordinator.leave(incarnation)
 
-    def wake_threads(self) -> None:
-        """Let what waits for a change look again: at once, or a little later."""
-        if not self.changed.rang:
-            return
-        self.changed.rang, self.alarm = False, object()
-        try:
-            self.coordinator.watch_workers()
-        except Blocked as wait:
-            if wait.args[0] is not None:
-                self.time.later(max(wait.args[0], 1e-6), self._ring, self.alarm)
-        for incarnation in self.sessions.keys() - self.pumped:
-            self.pumped.add(incarnation)
-            self.time.later(self.time.lag(), self._pump, incarnation)
+    def look(self) -> None:
+        """Let the thread that watches workers look, and look again when there will be something to see."""
+        self.coordinator.look()
+        moment = self.state.next_look()
+        if moment is not None:
+            moment = min(self.time.now + LOOK_SECONDS, max(moment, self.time.now + 1e-6))
+        if moment is not None and (self.alarm is None or moment < self.alarm):
+            self.alarm = moment
+            self.time.later(moment - self.time.now, self._ring, moment)
 
-    def _ring(self, alarm: object) -> None:
-        if alarm is self.alarm:  # no later one has been set
-            self.changed.rang = True
-
-    def _pump(self, incarnation: int) -> None:
-        """Send a worker what is there for it, as its stream's thread does."""
-        self.pumped.discard(incarnation)
-        while self.alive and incarnation in self.sessions:
-            try:
-                message = self.coordinator.next_message(incarnation, lambda: True)
-            except Blocked:
-                return
-            self.sessions[incarnation](message)
-            if message is None:  # pushes may come until the stream is closed
-                del self.sessions[incarnation]
-                self.time.later(10 * self.time.lag(), self.close, incarnation)
+    def _ring(self, moment: float) -> None:
+        if moment == self.alarm and self.alive:  # no earlier one has been set
+            self.alarm = None
+            self.look()
 
     def push(self, push: Push) -> Outcome:
         """Let a push arrive, and return what becomes of it."""

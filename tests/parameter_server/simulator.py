@@ -20,8 +20,9 @@ from simulated_job import draw_job, straight_line
 from simulated_server import Push, Server, Violation, hold
 from simulated_time import Timeline
 
-from chainrule.parameter_server.coordinator import Report, Result, Snapshot
-from chainrule.parameter_server.plan import Outcome
+from chainrule.data.work import Work
+from chainrule.parameter_server.plan import Outcome, Result, Snapshot
+from chainrule.parameter_server.reports import Report
 from chainrule.wire.errors import Fenced
 
 COMMAND = ".venv/bin/python tests/parameter_server/simulator.py"
@@ -36,6 +37,7 @@ class Worker:
     incarnation: int
     server: Server
     slowness: float
+    local: bool  # it reads the weights where a step changes them
     gone: bool = False
     stalled_until: float = 0.0
     inbox: deque[Any] = field(default_factory=deque)
@@ -70,7 +72,7 @@ class Simulation:
             self.time.next()
             if self.over:
                 return self.check()
-            self.server.wake_threads()
+            self.server.look()
         raise Violation(f"no end after {MANY_EVENTS:,} events, at version {self.server.state.version}")
 
     def check(self) -> None:
@@ -134,7 +136,7 @@ class Simulation:
 
     def join(self) -> None:
         server = self.server
-        worker = Worker(server.join(), server, self.rng.choice([1.0] * 7 + [10.0]))
+        worker = Worker(server.join(), server, self.rng.choice([1.0] * 7 + [10.0]), self.time.chance(0.5))
         self.workers.append(worker)
         self.say(worker, "joins" if worker.slowness == 1 else "joins, 10 times slower than others")
         server.open(worker.incarnation, lambda message: self.receive(worker, message))
@@ -171,7 +173,9 @@ class Simulation:
                     worker.server.told[worker.incarnation, version, node, outcome] += 1
                     if outcome is Outcome.FENCED:
                         self.end(worker, "is fenced")
-                case work, weights:
+                case Work() as work:
+                    live = worker.server.coordinator.live_weights
+                    weights = live if worker.local else live.copy()
                     worker.todo += [(weights, work.version, node) for node in work.nodes]
                     self.say(worker, f"begins with {', '.join(map(str, work.nodes))} of version {work.version}")
                     self.compute(worker)

@@ -1,12 +1,11 @@
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from chainrule.data.shard_tree import Node
-from chainrule.parameter_server.coordinator import Coordinator, Result
-from chainrule.parameter_server.plan import Outcome
+from chainrule.parameter_server.coordinator import Coordinator
+from chainrule.parameter_server.plan import Outcome, Result
 from chainrule.wire.errors import Fenced, ShapeMismatch, TrainingFailed
 from chainrule.wire.partials import Partial, Sums
 
@@ -30,17 +29,17 @@ def threads():
         yield pool
 
 
-def work_of(coordinator, worker):
-    message = coordinator.next_message(worker, lambda: True)
+def work_of(toy, coordinator, worker):
+    message = toy.next_message(coordinator, worker)
     while isinstance(message, Result):
-        message = coordinator.next_message(worker, lambda: True)
-    return message
+        message = toy.next_message(coordinator, worker)
+    return message and (message, coordinator.live_weights)
 
 
 def train(toy, coordinator, worker, generation=1):
     """A worker as the exchange drives it; returns how many nodes it has delivered."""
     delivered = 0
-    while (message := work_of(coordinator, worker)) is not None:
+    while (message := work_of(toy, coordinator, worker)) is not None:
         work, weights = message
         for node in work.nodes:
             coordinator.push(worker, generation, work.version, node, toy.partial_of(weights, work, node))
@@ -85,13 +84,13 @@ def test_reports_tell_every_step_once_and_in_order(toy, threads):
 def test_the_shards_of_a_silent_worker_go_to_the_other(toy, threads, clock):
     coordinator = Coordinator(toy.new_state(shards=2), clock)
     silent, other = coordinator.join("silent"), coordinator.join("other")
-    assert list(work_of(coordinator, silent)[0].nodes) == [Node(0, 2)]
+    assert list(work_of(toy, coordinator, silent)[0].nodes) == [Node(0, 2)]
     watching = threads.submit(coordinator.watch_workers)
     working = threads.submit(train, toy, coordinator, other)
     clock.now = 4.0
     coordinator.heartbeat(1, other)
     clock.now = 6.0
-    coordinator.wake()
+    coordinator.look()
     assert working.result(30) >= 5
     watching.result(30)
     assert coordinator.complete
@@ -109,13 +108,13 @@ def push(toy, coordinator, worker, message):
 def test_the_shards_of_a_slow_worker_are_computed_elsewhere_too(toy, threads, clock):
     coordinator = Coordinator(toy.new_state(shards=2, steps=3, validates=False), clock)
     fast, slow = coordinator.join("fast"), coordinator.join("slow")
-    push(toy, coordinator, fast, work_of(coordinator, fast))
-    late = [work_of(coordinator, slow)]
-    push(toy, coordinator, fast, work_of(coordinator, fast))
+    push(toy, coordinator, fast, work_of(toy, coordinator, fast))
+    late = [work_of(toy, coordinator, slow)]
+    push(toy, coordinator, fast, work_of(toy, coordinator, fast))
     watching = threads.submit(coordinator.watch_workers)
     helping = threads.submit(train, toy, coordinator, fast)
     clock.now = 1.0
-    coordinator.wake()
+    coordinator.look()
     assert helping.result(30) == 2, "its shard of version 1, and both of version 2"
     watching.result(30)
     assert coordinator.complete
@@ -130,17 +129,17 @@ def test_the_shards_of_a_slow_worker_are_computed_elsewhere_too(toy, threads, cl
 def test_who_is_overtaken_again_and_again_is_warned_of_once(toy, threads, clock):
     coordinator = Coordinator(toy.new_state(shards=2, steps=4, validates=False), clock)
     fast, slow = coordinator.join("fast"), coordinator.join("slow")
-    push(toy, coordinator, fast, work_of(coordinator, fast))
+    push(toy, coordinator, fast, work_of(toy, coordinator, fast))
     watching = threads.submit(coordinator.watch_workers)
     for _ in range(2):
-        late = work_of(coordinator, slow)
-        push(toy, coordinator, fast, work_of(coordinator, fast))
+        late = work_of(toy, coordinator, slow)
+        push(toy, coordinator, fast, work_of(toy, coordinator, fast))
         clock.now += 1.0
-        coordinator.wake()
-        push(toy, coordinator, fast, work_of(coordinator, fast))
+        coordinator.look()
+        push(toy, coordinator, fast, work_of(toy, coordinator, fast))
         push(toy, coordinator, slow, late)
         if not coordinator.complete:
-            push(toy, coordinator, fast, work_of(coordinator, fast))
+            push(toy, coordinator, fast, work_of(toy, coordinator, fast))
     watching.result(30)
     report = coordinator.next_report()
     assert report.pushes["stale"] == 2
@@ -150,37 +149,37 @@ def test_who_is_overtaken_again_and_again_is_warned_of_once(toy, threads, clock)
 def test_a_push_of_an_older_generation_is_not_answered_to_a_new_worker_of_the_same_number(toy):
     coordinator = Coordinator(toy.new_state(generation=2))
     worker = coordinator.join("new")
-    work, weights = work_of(coordinator, worker)
+    work, weights = work_of(toy, coordinator, worker)
     for generation in (1, 2):
         coordinator.push(worker, generation, 0, Node(0, 4), toy.partial_of(weights, work, Node(0, 4)))
-    assert coordinator.next_message(worker, lambda: True) == Result(0, Node(0, 4), Outcome.APPLIED)
+    assert toy.next_message(coordinator, worker) == Result(0, Node(0, 4), Outcome.APPLIED)
     assert coordinator.next_report().pushes == {"fenced": 1, "applied": 1}
 
 
 def test_a_worker_whose_stream_ends_is_let_go_at_once(toy, threads):
     coordinator = Coordinator(toy.new_state(shards=2))
     gone, other = coordinator.join("gone"), coordinator.join("other")
-    work_of(coordinator, gone)
+    work_of(toy, coordinator, gone)
     working = threads.submit(train, toy, coordinator, other)
     coordinator.leave(gone)
     coordinator.leave(gone)
     assert working.result(30) >= 5
-    assert coordinator.next_message(gone, lambda: True) is None
+    assert toy.next_message(coordinator, gone) is None
 
 
 def test_workers_that_are_dismissed_go_at_the_next_version_and_are_not_fenced(toy, threads):
     coordinator = Coordinator(toy.new_state(steps=40, steps_per_epoch=4))
     first, second, third = [coordinator.join(f"w{i}") for i in (1, 2, 3)]
     coordinator.dismiss(["w2", "w3"])
-    waiting = [threads.submit(coordinator.next_message, worker, lambda: True) for worker in (second, third)]
+    waiting = [threads.submit(toy.next_message, coordinator, worker) for worker in (second, third)]
     assert coordinator.next_report().workers == 3
-    work, weights = work_of(coordinator, first)
+    work, weights = work_of(toy, coordinator, first)
     assert work.nodes == (Node(0, 4),)
     coordinator.push(first, 1, 0, Node(0, 4), toy.partial_of(weights, work, Node(0, 4)))
     assert [waiter.result(10) for waiter in waiting] == [None, None]
     assert coordinator.next_report().workers == 1
-    assert [coordinator.fences(1, worker) for worker in (first, second, third)] == [True, False, False]
-    assert coordinator.fences(2, second)
+    assert [coordinator.refusal(1, worker) is None for worker in (first, second, third)] == [False, True, True]
+    assert isinstance(coordinator.refusal(2, second), Fenced)
     with pytest.raises(Fenced):
         coordinator.heartbeat(1, second)
 
@@ -189,20 +188,21 @@ def test_a_worker_that_is_dismissed_before_it_has_joined_goes_all_the_same(toy):
     coordinator = Coordinator(toy.new_state(shards=2))
     coordinator.dismiss(["late"])
     first, late = coordinator.join("first"), coordinator.join("late")
-    work, weights = work_of(coordinator, first)
+    work, weights = work_of(toy, coordinator, first)
     coordinator.push(first, 1, 0, Node(0, 2), toy.partial_of(weights, work, Node(0, 2)))
-    assert coordinator.next_message(late, lambda: True) is None
-    assert work_of(coordinator, first)[0].nodes == (Node(0, 2),)
+    assert toy.next_message(coordinator, late) is None
+    assert work_of(toy, coordinator, first)[0].nodes == (Node(0, 2),)
 
 
 def test_a_worker_learns_what_became_of_its_push(toy):
     coordinator = Coordinator(toy.new_state())
     worker = coordinator.join("w")
-    work, weights = work_of(coordinator, worker)
+    work, weights = work_of(toy, coordinator, worker)
     for _ in range(2):
         coordinator.push(worker, 1, 0, Node(0, 4), toy.partial_of(weights, work, Node(0, 4)))
-    results = [coordinator.next_message(worker, lambda: True) for _ in range(2)]
-    assert results == [Result(0, Node(0, 4), Outcome.APPLIED), Result(0, Node(0, 4), Outcome.STALE)]
+    messages = [toy.next_message(coordinator, worker) for _ in range(3)]
+    assert messages[::2] == [Result(0, Node(0, 4), Outcome.APPLIED), Result(0, Node(0, 4), Outcome.STALE)]
+    assert messages[1].version == 1
     assert coordinator.next_report().pushes == {"applied": 1, "stale": 1}
 
 
@@ -221,16 +221,16 @@ def test_a_number_that_is_not_finite_fails_the_job_with_advice(toy):
     assert (last.pushes, last.ended) == ({"nonfinite": 1}, False)
     with pytest.raises(TrainingFailed, match=r"not finite at step 0: a smaller optimizer\.learning_rate may help"):
         coordinator.next_report()
-    assert work_of(coordinator, worker) is None
+    assert work_of(toy, coordinator, worker) is None
     assert not coordinator.complete
 
 
 def test_a_worker_that_computes_otherwise_is_warned_of(toy):
     coordinator = Coordinator(toy.new_state(shards=2))
     workers = [coordinator.join(name) for name in ("right", "wrong")]
-    work, weights = work_of(coordinator, workers[0])
+    work, weights = work_of(toy, coordinator, workers[0])
     coordinator.push(workers[0], 1, 0, work.nodes[0], toy.partial_of(weights, work, work.nodes[0]))
-    work, weights = work_of(coordinator, workers[0])
+    work, weights = work_of(toy, coordinator, workers[0])
     assert work.nodes == (Node(0, 1),)
     for factor in (1, 2):
         partial = toy.partial_of(weights, work, Node(0, 1))
@@ -252,9 +252,9 @@ def test_a_wrong_shape_raises_and_is_not_counted_as_a_push(toy):
 def test_stop_ends_all_who_wait(toy, threads):
     coordinator = Coordinator(toy.new_state())
     first, idle = coordinator.join("w"), coordinator.join("idle")
-    work_of(coordinator, first)
+    work_of(toy, coordinator, first)
     waiting = [
-        threads.submit(coordinator.next_message, idle, lambda: True),
+        threads.submit(toy.next_message, coordinator, idle),
         threads.submit(coordinator.watch_workers),
     ]
     coordinator.stop()
@@ -266,24 +266,13 @@ def test_stop_ends_all_who_wait(toy, threads):
 def test_behind_a_stop_no_step_is_made_that_no_report_would_tell(toy):
     coordinator = Coordinator(toy.new_state(shards=1))
     worker = coordinator.join("w")
-    work, weights = work_of(coordinator, worker)
+    work, weights = work_of(toy, coordinator, worker)
     coordinator.stop()
     last = coordinator.next_report()
     coordinator.push(worker, 1, 0, Node(0, 1), toy.partial_of(weights, work, Node(0, 1)))
     assert (last.version, last.ended) == (0, True)
     assert coordinator.snapshot().version == 0
     assert coordinator.next_report().pushes == {"fenced": 1}
-
-
-def test_a_stream_that_nobody_reads_any_more_is_left(toy, threads):
-    coordinator, connected = Coordinator(toy.new_state()), threading.Event()
-    connected.set()
-    first, idle = coordinator.join("w"), coordinator.join("idle")
-    work_of(coordinator, first)
-    waiting = threads.submit(coordinator.next_message, idle, connected.is_set)
-    connected.clear()
-    coordinator.wake()
-    assert waiting.result(10) is None
 
 
 def test_a_snapshot_is_a_copy_at_one_version(toy):

@@ -136,7 +136,7 @@ def test_a_worker_whose_lease_has_ended_is_told_that_it_is_fenced_not_that_the_j
     watching = threading.Thread(target=served.coordinator.watch_workers)
     watching.start()
     served.clock.now = 60.0
-    served.coordinator.wake()
+    served.coordinator.look()
     try:
         assert type(stream.error()) is Fenced
     finally:

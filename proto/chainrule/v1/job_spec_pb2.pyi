@@ -106,12 +106,14 @@ class TrainingSpec(_message.Message):
     def __init__(self, epochs: _Optional[int] = ..., batch_size: _Optional[int] = ..., shards: _Optional[int] = ..., seed: _Optional[int] = ..., checkpoint_seconds: _Optional[float] = ..., hash_every: _Optional[int] = ...) -> None: ...
 
 class ClusterSpec(_message.Message):
-    __slots__ = ("min_workers", "max_workers")
+    __slots__ = ("min_workers", "max_workers", "shared_memory")
     MIN_WORKERS_FIELD_NUMBER: _ClassVar[int]
     MAX_WORKERS_FIELD_NUMBER: _ClassVar[int]
+    SHARED_MEMORY_FIELD_NUMBER: _ClassVar[int]
     min_workers: int
     max_workers: int
-    def __init__(self, min_workers: _Optional[int] = ..., max_workers: _Optional[int] = ...) -> None: ...
+    shared_memory: bool
+    def __init__(self, min_workers: _Optional[int] = ..., max_workers: _Optional[int] = ..., shared_memory: bool = ...) -> None: ...
 
 class RegularizationSpec(_message.Message):
     __slots__ = ("l1", "l2", "max_norm")

@@ -47,20 +47,30 @@ class JoinRequest(_message.Message):
     def __init__(self, job_id: _Optional[str] = ..., worker: _Optional[str] = ..., machine: _Optional[_Union[Machine, _Mapping]] = ...) -> None: ...
 
 class JoinResponse(_message.Message):
-    __slots__ = ("generation", "incarnation", "heartbeat_seconds", "spec", "layer_sizes", "steps_per_epoch")
+    __slots__ = ("generation", "incarnation", "heartbeat_seconds", "spec", "layer_sizes", "steps_per_epoch", "local")
     GENERATION_FIELD_NUMBER: _ClassVar[int]
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_SECONDS_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
     LAYER_SIZES_FIELD_NUMBER: _ClassVar[int]
     STEPS_PER_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    LOCAL_FIELD_NUMBER: _ClassVar[int]
     generation: int
     incarnation: int
     heartbeat_seconds: float
     spec: _job_spec_pb2.JobSpec
     layer_sizes: _containers.RepeatedScalarFieldContainer[int]
     steps_per_epoch: int
-    def __init__(self, generation: _Optional[int] = ..., incarnation: _Optional[int] = ..., heartbeat_seconds: _Optional[float] = ..., spec: _Optional[_Union[_job_spec_pb2.JobSpec, _Mapping]] = ..., layer_sizes: _Optional[_Iterable[int]] = ..., steps_per_epoch: _Optional[int] = ...) -> None: ...
+    local: Local
+    def __init__(self, generation: _Optional[int] = ..., incarnation: _Optional[int] = ..., heartbeat_seconds: _Optional[float] = ..., spec: _Optional[_Union[_job_spec_pb2.JobSpec, _Mapping]] = ..., layer_sizes: _Optional[_Iterable[int]] = ..., steps_per_epoch: _Optional[int] = ..., local: _Optional[_Union[Local, _Mapping]] = ...) -> None: ...
+
+class Local(_message.Message):
+    __slots__ = ("name", "secret")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SECRET_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    secret: bytes
+    def __init__(self, name: _Optional[str] = ..., secret: _Optional[bytes] = ...) -> None: ...
 
 class HeartbeatRequest(_message.Message):
     __slots__ = ("generation", "incarnation")
@@ -105,18 +115,20 @@ class WeightsChunk(_message.Message):
     def __init__(self, version: _Optional[int] = ..., offset: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class Partial(_message.Message):
-    __slots__ = ("version", "node", "gradient_bytes", "training", "validation")
+    __slots__ = ("version", "node", "gradient_bytes", "training", "validation", "slot")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     NODE_FIELD_NUMBER: _ClassVar[int]
     GRADIENT_BYTES_FIELD_NUMBER: _ClassVar[int]
     TRAINING_FIELD_NUMBER: _ClassVar[int]
     VALIDATION_FIELD_NUMBER: _ClassVar[int]
+    SLOT_FIELD_NUMBER: _ClassVar[int]
     version: int
     node: Node
     gradient_bytes: int
     training: Sums
     validation: Sums
-    def __init__(self, version: _Optional[int] = ..., node: _Optional[_Union[Node, _Mapping]] = ..., gradient_bytes: _Optional[int] = ..., training: _Optional[_Union[Sums, _Mapping]] = ..., validation: _Optional[_Union[Sums, _Mapping]] = ...) -> None: ...
+    slot: int
+    def __init__(self, version: _Optional[int] = ..., node: _Optional[_Union[Node, _Mapping]] = ..., gradient_bytes: _Optional[int] = ..., training: _Optional[_Union[Sums, _Mapping]] = ..., validation: _Optional[_Union[Sums, _Mapping]] = ..., slot: _Optional[int] = ...) -> None: ...
 
 class Sums(_message.Message):
     __slots__ = ("loss", "weight", "right")
@@ -137,12 +149,14 @@ class GradientChunk(_message.Message):
     def __init__(self, offset: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class Hello(_message.Message):
-    __slots__ = ("generation", "incarnation")
+    __slots__ = ("generation", "incarnation", "secret")
     GENERATION_FIELD_NUMBER: _ClassVar[int]
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
+    SECRET_FIELD_NUMBER: _ClassVar[int]
     generation: int
     incarnation: int
-    def __init__(self, generation: _Optional[int] = ..., incarnation: _Optional[int] = ...) -> None: ...
+    secret: bytes
+    def __init__(self, generation: _Optional[int] = ..., incarnation: _Optional[int] = ..., secret: _Optional[bytes] = ...) -> None: ...
 
 class WorkerMessage(_message.Message):
     __slots__ = ("hello", "partial", "chunk")
@@ -171,16 +185,18 @@ class Stop(_message.Message):
     def __init__(self, reason: _Optional[str] = ...) -> None: ...
 
 class ServerMessage(_message.Message):
-    __slots__ = ("weights", "work", "result", "stop")
+    __slots__ = ("weights", "work", "result", "stop", "failure")
     WEIGHTS_FIELD_NUMBER: _ClassVar[int]
     WORK_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
     STOP_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
     weights: WeightsChunk
     work: Work
     result: PushResult
     stop: Stop
-    def __init__(self, weights: _Optional[_Union[WeightsChunk, _Mapping]] = ..., work: _Optional[_Union[Work, _Mapping]] = ..., result: _Optional[_Union[PushResult, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ...) -> None: ...
+    failure: bytes
+    def __init__(self, weights: _Optional[_Union[WeightsChunk, _Mapping]] = ..., work: _Optional[_Union[Work, _Mapping]] = ..., result: _Optional[_Union[PushResult, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ..., failure: _Optional[bytes] = ...) -> None: ...
 
 class PullRequest(_message.Message):
     __slots__ = ()

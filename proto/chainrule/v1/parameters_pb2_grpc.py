@@ -76,7 +76,8 @@ class ParameterServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Exchange(self, request_iterator, context):
-        """Weights and work come down, partials go up, until Stop.
+        """Weights and work come down, partials go up, until Stop. A worker on the same host may connect to `Local` instead:
+        the same messages, each one packet of a Unix socket, while weights and gradients lie in shared memory.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -1,11 +1,14 @@
 """What a worker pushes: sums over the rows of one node of the shard tree."""
 
 import math
-from dataclasses import dataclass
+import struct
+from dataclasses import astuple, dataclass
+from functools import cached_property
 
 import numpy as np
+import xxhash
 
-from chainrule.nn import Array
+from chainrule.nn import Array, all_finite, all_modest
 from chainrule.v1 import parameters_pb2 as pb
 
 
@@ -37,13 +40,36 @@ class Sums:
 
 @dataclass(frozen=True)
 class Partial:
-    """One node's gradient sum (empty where none was asked for), its training sums and its validation sums."""
+    """One node's gradient sum (empty where none was asked for), its training sums and its validation sums.
+
+    A borrowed gradient lies in memory of its worker: it is only read.
+    """
 
     gradient: Array
     training: Sums
     validation: Sums
+    borrowed: bool = False
+
+    @cached_property
+    def modest(self) -> bool:
+        """Whether the gradient is finite, and stays so when others like it are added."""
+        return all_modest(self.gradient)
+
+    @cached_property
+    def finite(self) -> bool:
+        """Whether all numbers are finite."""
+        return self.training.finite and self.validation.finite and (self.modest or all_finite(self.gradient))
+
+    @cached_property
+    def digest(self) -> bytes:
+        """The hash of gradient and sums, by which partials are compared: XXH3 finds accidents."""
+        result = xxhash.xxh3_128(self.gradient.data)
+        result.update(struct.pack("<6d", *astuple(self.training), *astuple(self.validation)))
+        return result.digest()
 
     def add(self, other: "Partial") -> "Partial":
-        """Return the sum; it takes over this partial's gradient buffer."""
-        np.add(self.gradient, other.gradient, out=self.gradient)
-        return Partial(self.gradient, self.training + other.training, self.validation + other.validation)
+        """Return the sum; it takes over a gradient buffer of the two, unless both are borrowed."""
+        free = [partial.gradient for partial in (self, other) if not partial.borrowed]
+        out = free[0] if free else np.empty_like(self.gradient)
+        np.add(self.gradient, other.gradient, out=out)
+        return Partial(out, self.training + other.training, self.validation + other.validation)

@@ -178,10 +178,11 @@ class TrainingSpec:
 
 @dataclass(frozen=True, config=_strict)
 class ClusterSpec:
-    """How many workers; each takes one CPU."""
+    """How many workers; each takes one CPU. Those on the parameter server's host may share its memory."""
 
     min_workers: Count = 1
     max_workers: Count = 1
+    shared_memory: bool = True
 
 
 @dataclass(frozen=True, config=_strict)

@@ -33,6 +33,12 @@ LONGEST_TEXT, VIOLATIONS_LENGTH = 1000, 3000
 
 def to_status(error: ChainruleError) -> grpc.Status:
     """Return the status, with its code, message and details, that a server ends a call with."""
+    result: grpc.Status = rpc_status.to_status(to_message(error))
+    return result
+
+
+def to_message(error: ChainruleError) -> status_pb2.Status:
+    """Return the error as a message."""
     info = error_details_pb2.ErrorInfo(reason=error.code, domain=_DOMAIN)
     status = status_pb2.Status(
         code=STATUS.get(type(error), grpc.StatusCode.INTERNAL).value[0], message=_cut(str(error)), details=[_pack(info)]
@@ -40,8 +46,7 @@ def to_status(error: ChainruleError) -> grpc.Status:
     if isinstance(error, InvalidJob):
         wrong = [{"field": _cut(v.path), "description": _cut(v.problem)} for v in _told(error.violations)]
         status.details.append(_pack(error_details_pb2.BadRequest(field_violations=wrong)))
-    result: grpc.Status = rpc_status.to_status(status)
-    return result
+    return status
 
 
 def _cut(text: str) -> str:
@@ -60,16 +65,20 @@ def _told(violations: Sequence[Violation]) -> Sequence[Violation]:
 def from_call(call: grpc.RpcError) -> ChainruleError:
     """Return the error that a failed call stands for, ours or gRPC's own."""
     status = rpc_status.from_call(call)
-    if status is not None:
-        info, bad_request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
-        for detail in status.details:
-            detail.Unpack(info)
-            detail.Unpack(bad_request)
-        if info.domain == _DOMAIN and info.reason == InvalidJob.__name__:
-            return InvalidJob([Violation(v.field, v.description) for v in bad_request.field_violations])
-        if info.domain == _DOMAIN and info.reason in _BY_NAME:
-            return _BY_NAME[info.reason](status.message)
-    return _foreign(call)
+    return (status and from_message(status)) or _foreign(call)
+
+
+def from_message(status: status_pb2.Status) -> ChainruleError | None:
+    """Return our error that a message stands for."""
+    info, bad_request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+    for detail in status.details:
+        detail.Unpack(info)
+        detail.Unpack(bad_request)
+    if info.domain != _DOMAIN or info.reason not in _BY_NAME:
+        return None
+    if info.reason == InvalidJob.__name__:
+        return InvalidJob([Violation(v.field, v.description) for v in bad_request.field_violations])
+    return _BY_NAME[info.reason](status.message)
 
 
 def _foreign(call: grpc.RpcError) -> ChainruleError:

@@ -1,88 +1,50 @@
-"""The state machine under one lock: what the threads of the gRPC server, the leases and the reports share."""
+"""The state machine under one lock: what the threads of the streams, the leases and the reports share.
+
+Whoever changes something delivers what follows from it to the workers, before it lets go of the lock: a worker's next
+work is on its way without another thread having to wake up.
+"""
 
 import threading
 import time
-from collections import Counter, deque
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from chainrule.data.shard_tree import Node
 from chainrule.data.work import Work
 from chainrule.nn import Array
 from chainrule.parameter_server.checkpoints import Checkpoint
-from chainrule.parameter_server.fingerprints import Fingerprints
-from chainrule.parameter_server.plan import Outcome, Step
+from chainrule.parameter_server.fingerprints import fingerprint
+from chainrule.parameter_server.plan import Outcome, Result, Snapshot, Step
+from chainrule.parameter_server.reports import News, Report
 from chainrule.parameter_server.state import TrainingState
-from chainrule.parameter_server.watch import Memory
 from chainrule.wire.errors import Fenced, TrainingFailed
 from chainrule.wire.faults import fail_at
 from chainrule.wire.partials import Partial
 
-
-@dataclass(frozen=True)
-class Report:
-    """What has happened since the last report; a checkpoint comes with or after all steps that led to it."""
-
-    version: int
-    workers: int
-    steps: tuple[tuple[Step, float], ...]  # with seconds
-    fingerprints: dict[int, bytes]  # of the versions whose hash is asked for
-    pushes: dict[str, int]
-    leases_ended: int
-    machines: tuple[dict[str, str], ...]  # that have not been told of before
-    checkpoints: tuple[Checkpoint, ...]
-    warnings: tuple[str, ...]
-    ended: bool
+LOOK_SECONDS = 0.25
+"""How often workers are looked at; half of the time before which nobody is late."""
 
 
-@dataclass(frozen=True)
-class Result:
-    """The outcome of a worker's push."""
-
-    version: int
-    node: Node
-    outcome: Outcome
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """All that a checkpoint keeps of a version."""
-
-    version: int
-    weights: Array
-    slots: dict[str, Array]
-    memory: Memory
-
-
-@dataclass
-class _Unreported:
-    fingerprints: Fingerprints
-    steps: list[tuple[Step, float]] = field(default_factory=list)
-    pushes: Counter[str] = field(default_factory=Counter)
-    leases_ended: int = 0
-    machines: list[dict[str, str]] = field(default_factory=list)
-    checkpoints: list[Checkpoint] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    changed: bool = False
+Deliver: TypeAlias = Callable[[Work | Result | None], None]
+"""Takes a worker's messages; None means stop. It must not wait, and not call the coordinator."""
 
 
 class Coordinator:
-    """Serialises all access to a TrainingState and wakes whoever waits for a change of it."""
+    """Serialises all access to a TrainingState."""
 
     def __init__(self, state: TrainingState, clock: Callable[[], float] = time.monotonic) -> None:
         self._state, self._clock = state, clock
-        self._changed = threading.Condition()
-        self._results: dict[int, deque[Result]] = {}
+        self._lock = threading.RLock()
+        self._changed, self._watching, self._hashing = (threading.Condition(self._lock) for _ in range(3))
+        self._streams: dict[int, Deliver] = {}
         self._names: dict[int, str] = {}
         self._dismissed: set[str] = set()
         self._overtaken: set[int] = set()
-        self._weights = state.parameters.flat.copy()
         self._failure: str | None = None
-        self._unreported = self._nothing()
+        self._news = News()
         self._step_began = clock()
-
-    def _nothing(self) -> _Unreported:
-        return _Unreported(Fingerprints(self._state.parameters.sizes))
+        self._fingerprint: bytes | None = None  # of the present weights
+        self._being_hashed = False
 
     @property
     def generation(self) -> int:
@@ -90,35 +52,48 @@ class Coordinator:
         return self._state.generation
 
     @property
+    def live_weights(self) -> Array:
+        """The flat buffer of the weights, which each step changes in place."""
+        return self._state.parameters.flat
+
+    @property
     def complete(self) -> bool:
         """Whether every step has been done."""
-        with self._changed:
+        with self._lock:
             return self._state.complete
 
     def knows(self, generation: int, incarnation: int) -> bool:
         """Whether a worker of this incarnation has a lease."""
-        with self._changed:
+        with self._lock:
             return generation == self.generation and incarnation in self._state.members
 
-    def fences(self, generation: int, incarnation: int) -> bool:
-        """Whether a worker without a lease has to join again: not where the job has ended, or has dismissed it."""
-        with self._changed:
+    def refusal(self, generation: int, incarnation: int) -> Fenced | None:
+        """Return what a worker without a lease is told: None where the job has ended, or has dismissed it."""
+        with self._lock:
             dismissed = self._names.get(incarnation) in self._dismissed
-            return generation != self.generation or not (self._ended or dismissed)
+            if generation == self.generation and (self._ended or dismissed):
+                return None
+            return Fenced(f"worker {incarnation} has no lease (any more); it has to join again")
 
     def join(self, name: str) -> int:
         """Admit a worker and return its incarnation."""
-        with self._changed:
+        with self._lock:
             incarnation = self._state.join(self._clock())
-            self._names[incarnation], self._results[incarnation] = name, deque()
+            self._names[incarnation] = name
             if name in self._dismissed:  # it was still on its way
                 self._state.dismiss(incarnation)
-            self._notify()
+            self._tell()
             return incarnation
+
+    def attach(self, incarnation: int, deliver: Deliver) -> None:
+        """Deliver a worker's messages from now on, until its lease, its time or the job has ended."""
+        with self._lock:
+            self._streams[incarnation] = deliver
+            self._deliver()
 
     def dismiss(self, names: Collection[str]) -> None:
         """Let workers go at the start of the next version; their streams end well."""
-        with self._changed:
+        with self._lock:
             self._dismissed.update(names)
             for incarnation in self._state.members:
                 if self._names[incarnation] in names:
@@ -126,42 +101,49 @@ class Coordinator:
 
     def heartbeat(self, generation: int, incarnation: int) -> None:
         """Renew a lease. Raises Fenced once it has ended."""
-        with self._changed:
+        with self._lock:
             if generation != self.generation:
                 raise Fenced(f"this is generation {self.generation} of the parameter server, not {generation}")
             self._state.members.beat(incarnation, self._clock())
 
     def leave(self, incarnation: int) -> None:
         """Let a worker go whose stream has ended."""
-        with self._changed:
+        with self._lock:
             if incarnation in self._state.members:
                 self._state.leave(incarnation)
-            self._results.pop(incarnation, None)
-            self._notify()
+            self._deliver()
+            self._tell()
 
     def push(self, incarnation: int, generation: int, version: int, node: Node, partial: Partial) -> None:
         """Judge a partial; the outcome goes into the worker's messages. Raises ShapeMismatch."""
-        with self._changed:
+        self._examine(version, partial)
+        with self._lock:
             fail_at("server.before_apply")
+            self._finish_fingerprint()
             outcome, step = self._state.push(incarnation, generation, version, node, partial, self._clock())
             fail_at("server.after_apply")
-            self._unreported.pushes[outcome] += 1
-            if generation == self.generation and incarnation in self._results:
-                self._results[incarnation].append(Result(version, node, outcome))
+            self._news.pushes[outcome] += 1
+            if generation == self.generation and incarnation in self._streams:
+                self._streams[incarnation](Result(version, node, outcome))
             if outcome in (Outcome.NONFINITE, Outcome.DIVERGED):
                 self._refuse(outcome, version, node, self._names.get(incarnation, "?"))
             if step is not None:
                 self._record(step)
-            self._notify()
+            self._deliver()
+            self._tell()
+
+    def _examine(self, version: int, partial: Partial) -> None:
+        """Let each stream's thread read through what it has received by itself: the results are kept."""
+        if partial.finite and self._state.plan.hashes(version):
+            _ = partial.digest
 
     def _record(self, step: Step) -> None:
-        if step.training is not None and self._state.plan.hashes(step.version):
-            self._unreported.fingerprints.add(step.version, self._weights)
-        if self._state.version > step.version or self._state.complete:
-            self._weights = self._state.parameters.flat.copy()
         now = self._clock()
-        self._unreported.steps.append((step, now - self._step_began))
-        self._step_began = now
+        self._news.steps.append((step, now - self._step_began))
+        if self._fingerprint is not None:
+            self._news.fingerprints[step.version] = self._fingerprint
+        self._step_began, self._fingerprint = now, None
+        self._hashing.notify_all()
 
     def _refuse(self, outcome: Outcome, version: int, node: Node, worker: str) -> None:
         if outcome is Outcome.DIVERGED:
@@ -173,120 +155,137 @@ class Coordinator:
                 "a smaller optimizer.learning_rate may help"
             )
 
-    def next_message(self, incarnation: int, connected: Callable[[], bool]) -> tuple[Work, Array] | Result | None:
-        """Wait for and return the worker's next message: work with the weights of its version, or a push's result.
+    def _deliver(self) -> None:
+        """Give every worker what it is to do now."""
+        now = self._clock()
+        for incarnation, deliver in tuple(self._streams.items()):
+            if self._ended or incarnation not in self._state.members:
+                del self._streams[incarnation]
+                deliver(None)
+            elif (work := self._state.take_work(incarnation, now)) is not None:
+                deliver(work)
 
-        None means stop: the job, the lease or the worker's time has ended, or nobody listens any more.
-        """
-        with self._changed:
-            while connected() and incarnation in self._state.members and not self._ended:
-                if self._results[incarnation]:
-                    return self._results[incarnation].popleft()
-                work = self._state.take_work(incarnation, self._clock())
-                if work is not None:
-                    return work, self._weights
-                self._changed.wait()
-        return None
+    @property
+    def _wants_fingerprint(self) -> bool:
+        return self._fingerprint is None and self._state.plan.hashes(self._state.version) and not self._ended
+
+    def hash_weights(self) -> None:
+        """Hash each version while workers compute with it, until the job has ended."""
+        with self._lock:
+            while not self._ended:
+                if self._wants_fingerprint:
+                    self._hash_aside()
+                else:
+                    self._hashing.wait()
+
+    def _hash_aside(self) -> None:
+        """Hash the present weights without the lock: no step changes them meanwhile."""
+        self._being_hashed = True
+        self._lock.release()
+        try:
+            result = fingerprint(self._state.parameters)
+        finally:
+            self._lock.acquire()
+        self._being_hashed, self._fingerprint = False, result
+        self._hashing.notify_all()
+
+    def _finish_fingerprint(self) -> None:
+        """See that the present weights have been hashed, before a step changes them."""
+        while self._being_hashed:
+            self._hashing.wait()
+        if self._wants_fingerprint:
+            self._fingerprint = fingerprint(self._state.parameters)
 
     def weights(self) -> tuple[int, Array]:
-        """Return the version and a copy of its flat buffer that nobody changes."""
-        with self._changed:
-            return self._state.version, self._weights
+        """Return the version and a copy of its flat buffer."""
+        with self._lock:
+            return self._state.version, self._state.parameters.flat.copy()
 
     def snapshot(self) -> Snapshot:
         """Return a cut that nobody changes."""
-        with self._changed:
-            state = self._state
-            return Snapshot(state.version, self._weights, {k: s.copy() for k, s in state.slots.items()}, state.memory)
+        with self._lock:
+            state, slots = self._state, {name: slot.copy() for name, slot in self._state.slots.items()}
+            return Snapshot(state.version, state.parameters.flat.copy(), slots, state.memory)
 
     def tell_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Add a checkpoint that has been written to the next report."""
-        with self._changed:
-            self._unreported.checkpoints.append(checkpoint)
-            self._notify()
+        with self._lock:
+            self._news.checkpoints.append(checkpoint)
+            self._tell()
 
     @property
     def conclusion(self) -> str:
         """A sentence on how training has ended, where a metric decided."""
-        with self._changed:
+        with self._lock:
             return self._state.watch.describe(self._state.memory, self._state.version, self._state.plan.steps)
 
     def warn(self, message: str) -> None:
         """Add a warning to the next report."""
-        with self._changed:
+        with self._lock:
             self._warn(message)
 
     def _warn(self, message: str) -> None:
-        self._unreported.warnings.append(message)
-        self._notify()
+        self._news.warnings.append(message)
+        self._tell()
 
     def tell_machine(self, machine: dict[str, str]) -> None:
         """Add a kind of machine that takes part to the next report."""
-        with self._changed:
-            self._unreported.machines.append(machine)
-            self._notify()
-
-    def wake(self) -> None:
-        """Make every waiting thread look again."""
-        with self._changed:
-            self._changed.notify_all()
+        with self._lock:
+            self._news.machines.append(machine)
+            self._tell()
 
     def stop(self) -> None:
         """End the exchange with all workers before the job is complete."""
-        with self._changed:
+        with self._lock:
             self._state.stopped = True
-            self._notify()
+            self._deliver()
+            self._tell()
 
     def watch_workers(self) -> None:
         """Let workers go when their leases end, and others do what is late, until the job has ended."""
-        with self._changed:
+        with self._lock:
             while not self._ended:
-                self._look(self._clock())
+                self.look()
                 moment = self._state.next_look()
-                self._changed.wait(None if moment is None else max(0.0, moment - self._clock()))
+                left = LOOK_SECONDS if moment is None else moment - self._clock()
+                self._watching.wait(min(LOOK_SECONDS, max(0.0, left)))
 
-    def _look(self, now: float) -> None:
-        for incarnation in self._state.expire(now):
-            self._unreported.leases_ended += 1
-            self._warn(f"worker {self._names[incarnation]} has been silent for too long; its shards go on")
-        overtaken = self._state.overtake(now)
-        for incarnation in overtaken.keys() - self._overtaken:
-            slowness = f"has taken {overtaken[incarnation]:.0f} times as long as the others so far"
-            self._warn(f"worker {self._names[incarnation]} {slowness}; its shards are computed elsewhere too")
-        if overtaken:
+    def look(self) -> None:
+        """Let workers go whose leases have ended, and others do what is late by now."""
+        with self._lock:
+            now = self._clock()
+            for incarnation in self._state.expire(now):
+                self._news.leases_ended += 1
+                self._warn(f"worker {self._names[incarnation]} has been silent for too long; its shards go on")
+            overtaken = self._state.overtake(now)
+            for incarnation in overtaken.keys() - self._overtaken:
+                slowness = f"has taken {overtaken[incarnation]:.0f} times as long as the others so far"
+                self._warn(f"worker {self._names[incarnation]} {slowness}; its shards are computed elsewhere too")
             self._overtaken |= overtaken.keys()
-            self._changed.notify_all()  # whoever was idle has work
+            self._deliver()
 
     def next_report(self) -> Report:
         """Wait for and return what has happened since the last report; the last one has `ended`.
 
         Raises TrainingFailed where the job cannot go on.
         """
-        with self._changed:
-            while not (self._unreported.changed or self._ended):
+        with self._lock:
+            while not (self._news.there or self._ended):
                 self._changed.wait()
-            if self._failure is not None and not self._unreported.changed:
+            if self._failure is not None and not self._news.there:
                 raise TrainingFailed(self._failure)
-            news, self._unreported = self._unreported, self._nothing()
-            version, workers, ended = self._state.version, len(self._state.members), self._ended
-            failed = self._failure is not None
-        return Report(
-            version,
-            workers,
-            tuple(news.steps),
-            news.fingerprints.compute(),
-            {str(outcome): count for outcome, count in news.pushes.items()},
-            news.leases_ended,
-            tuple(news.machines),
-            tuple(news.checkpoints),
-            tuple(news.warnings),
-            ended and not failed,
-        )
+            news, self._news = self._news, News()
+            ended = self._ended and self._failure is None
+            return news.report(self._state.version, len(self._state.members), ended)
 
     @property
     def _ended(self) -> bool:
         return self._state.complete or self._state.stopped or self._failure is not None
 
-    def _notify(self) -> None:
-        self._unreported.changed = True
+    def _tell(self) -> None:
+        """Wake whoever waits for news; the others only when there is nothing more to wait for."""
+        self._news.there = True
         self._changed.notify_all()
+        if self._ended:
+            self._watching.notify_all()
+            self._hashing.notify_all()

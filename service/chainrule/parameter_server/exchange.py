@@ -1,5 +1,6 @@
-"""One worker's stream: weights and work go down, partials come up."""
+"""One worker's gRPC stream: weights and work go down, partials come up."""
 
+import queue
 import threading
 from collections.abc import Iterator
 
@@ -8,10 +9,12 @@ import grpc
 from chainrule.data.shard_tree import Node
 from chainrule.data.work import Work
 from chainrule.nn import Array, aligned_empty
-from chainrule.parameter_server.coordinator import Coordinator, Result
+from chainrule.parameter_server.coordinator import Coordinator
+from chainrule.parameter_server.messages import STOP, result_message, work_message
+from chainrule.parameter_server.plan import Result
 from chainrule.v1 import parameters_pb2 as pb
 from chainrule.wire.chunks import Assembly, to_chunks
-from chainrule.wire.errors import ChainruleError, Fenced, ShapeMismatch
+from chainrule.wire.errors import ChainruleError, ShapeMismatch
 from chainrule.wire.partials import Partial, Sums
 from chainrule.wire.status import to_status
 
@@ -25,35 +28,32 @@ class Exchange:
         self._coordinator, self._requests, self._context = coordinator, requests, context
         self._hello = next(requests, pb.WorkerMessage()).hello
         self._error: ChainruleError | None = None
+        self._outgoing: queue.SimpleQueue[Work | Result | None] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, name=f"worker-{self._hello.incarnation}", daemon=True)
 
     def messages(self) -> Iterator[pb.ServerMessage]:
         """Yield what goes down, until the stream, the job or the worker's time ends."""
         worker = self._hello.generation, self._hello.incarnation
         if self._coordinator.knows(*worker):
-            self._context.add_callback(self._coordinator.wake)
+            self._context.add_callback(lambda: self._outgoing.put(None))
+            self._coordinator.attach(worker[1], self._outgoing.put)
             self._reader.start()
             yield from self._conversation()
-        if self._error is None and self._coordinator.fences(*worker):
-            self._error = Fenced(f"worker {worker[1]} has no lease (any more); it has to join again")
-        if self._error is not None:
-            self._context.abort_with_status(to_status(self._error))
-        yield pb.ServerMessage(stop=pb.Stop(reason="the job has no more work for this worker"))
+        error = self._error or self._coordinator.refusal(*worker)
+        if error is not None:
+            self._context.abort_with_status(to_status(error))
+        yield STOP
 
     def _conversation(self) -> Iterator[pb.ServerMessage]:
         version_told = -1
-        while (message := self._coordinator.next_message(self._hello.incarnation, self._connected)) is not None:
+        while self._error is None and (message := self._outgoing.get()) is not None:
             if isinstance(message, Result):
-                yield _result_message(message)
+                yield result_message(message)
                 continue
-            work, weights = message
-            if work.version != version_told:
-                yield from _weights_messages(work.version, weights)
-                version_told = work.version
-            yield _work_message(work)
-
-    def _connected(self) -> bool:
-        return self._context.is_active() and self._error is None
+            if message.version != version_told:
+                yield from _weights_messages(message.version, self._coordinator.live_weights)
+                version_told = message.version
+            yield work_message(message)
 
     def _read(self) -> None:
         """Push what comes up; the end of the stream is the worker's leave."""
@@ -66,9 +66,10 @@ class Exchange:
             pass  # The worker has gone: `finally` tells the coordinator.
         finally:
             self._coordinator.leave(self._hello.incarnation)
+            self._outgoing.put(None)
 
     def _push(self, header: pb.Partial) -> None:
-        if header.gradient_bytes % 4 or header.gradient_bytes > self._coordinator.weights()[1].nbytes:
+        if header.gradient_bytes % 4 or header.gradient_bytes > self._coordinator.live_weights.nbytes:
             raise ShapeMismatch(f"a gradient of {header.gradient_bytes} bytes does not fit the network")
         partial = Partial(
             self._receive(header.gradient_bytes // 4),
@@ -98,15 +99,3 @@ def weights_chunks(version: int, weights: Array) -> Iterator[pb.WeightsChunk]:
     """Yield the flat buffer of a version in chunks."""
     for offset, data in to_chunks(weights):
         yield pb.WeightsChunk(version=version, offset=offset, data=data)
-
-
-def _work_message(work: Work) -> pb.ServerMessage:
-    nodes = [pb.Node(lo=node.lo, hi=node.hi) for node in work.nodes]
-    return pb.ServerMessage(work=pb.Work(version=work.version, nodes=nodes, train=work.train, evaluate=work.evaluate))
-
-
-def _result_message(result: Result) -> pb.ServerMessage:
-    node = pb.Node(lo=result.node.lo, hi=result.node.hi)
-    return pb.ServerMessage(
-        result=pb.PushResult(version=result.version, node=node, outcome=f"OUTCOME_{result.outcome.name}")
-    )

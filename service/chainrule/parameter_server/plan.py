@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from chainrule.data.shard_tree import Node
+from chainrule.nn import Array
+from chainrule.parameter_server.watch import Memory
 from chainrule.wire.partials import Sums
 
 
@@ -59,3 +61,22 @@ class Step:
     training: Sums | None
     validation: Sums | None
     digests: tuple[tuple[Node, bytes], ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True)
+class Result:
+    """The outcome of a worker's push."""
+
+    version: int
+    node: Node
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All that a checkpoint keeps of a version."""
+
+    version: int
+    weights: Array
+    slots: dict[str, Array]
+    memory: Memory

@@ -14,10 +14,13 @@ from chainrule.data.dataset import DatasetSummary
 from chainrule.data.model import Model
 from chainrule.nn import Parameters
 from chainrule.parameter_server.checkpoints import Checkpoint, write_checkpoint
-from chainrule.parameter_server.coordinator import Coordinator, Report
+from chainrule.parameter_server.coordinator import Coordinator
+from chainrule.parameter_server.local import LocalDoor, share
+from chainrule.parameter_server.reports import Report
 from chainrule.parameter_server.restore import restore
 from chainrule.parameter_server.servicer import Assignable, ParameterServicer
 from chainrule.v1.parameters_pb2_grpc import add_ParameterServiceServicer_to_server
+from chainrule.wire import shared_memory
 from chainrule.wire.control import Control
 from chainrule.wire.errors import ChainruleError, LaunchFailed, TrainingFailed
 from chainrule.wire.validation import parse_spec
@@ -37,7 +40,9 @@ class ParameterServer:
         self._summary = DatasetSummary.from_document(command["data"])
         known = [Checkpoint(**checkpoint) for checkpoint in command["checkpoints"]]
         state, warnings = restore(self._spec, self._summary, command["generation"], known)
+        weights = share(state) if self._spec.cluster.shared_memory and shared_memory.AVAILABLE else None
         self._coordinator = Coordinator(state)
+        self._door = None if weights is None else LocalDoor(self._coordinator, weights, self._spec.shards)
         for warning in warnings:
             self._coordinator.warn(warning)
         self._saved = (state.version if state.version else -1, state.memory.ended)
@@ -46,8 +51,9 @@ class ParameterServer:
     def serve(self, host: str) -> None:
         """Serve until the job has ended or the service says stop."""
         server = self._start_server(host)
-        threads = (self._follow_commands, self._coordinator.watch_workers, self._save_from_time_to_time)
-        for target in threads:
+        watching = (self._coordinator.watch_workers, self._coordinator.hash_weights)
+        doors = () if self._door is None else (self._door.serve,)
+        for target in (self._follow_commands, self._save_from_time_to_time, *watching, *doors):
             threading.Thread(target=target, name=target.__name__, daemon=True).start()
         try:
             while not self._report(self._coordinator.next_report()):
@@ -56,6 +62,8 @@ class ParameterServer:
             self._send_checkpoints(self._coordinator.next_report())
         finally:
             self._ended.set()
+            if self._door is not None:
+                self._door.close()
             server.stop(grace=2).wait()
         self._control.send("ended", complete=self._coordinator.complete, reason=self._coordinator.conclusion)
 
@@ -72,7 +80,8 @@ class ParameterServer:
         pool = ThreadPoolExecutor(max_workers=2 * self._spec.shards + 8)
         server = grpc.server(pool, options=[("grpc.so_reuseport", 0)])
         network, steps = self._summary.network(self._spec), self._summary.steps_per_epoch(self._spec)
-        servicer = ParameterServicer(Assignable(self._job_id, self._spec, network, steps), self._coordinator)
+        local = None if self._door is None else self._door.local
+        servicer = ParameterServicer(Assignable(self._job_id, self._spec, network, steps, local), self._coordinator)
         add_ParameterServiceServicer_to_server(servicer, server)
         try:
             port = server.add_insecure_port(f"{host}:0")

@@ -29,6 +29,8 @@ class Assignable:
     spec: JobSpec
     network: Network
     steps_per_epoch: int
+    local: pb.Local | None = None
+    """Where workers of this host may connect."""
 
 
 class ParameterServicer(ParameterServiceServicer):  # type: ignore[misc]
@@ -51,6 +53,7 @@ class ParameterServicer(ParameterServiceServicer):  # type: ignore[misc]
             spec=spec_to_message(self._job.spec),
             layer_sizes=self._job.network.sizes,
             steps_per_epoch=self._job.steps_per_epoch,
+            local=self._job.local,
         )
 
     def Heartbeat(self, request: pb.HeartbeatRequest, context: grpc.ServicerContext) -> pb.HeartbeatResponse:  # noqa: N802

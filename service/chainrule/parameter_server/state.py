@@ -1,19 +1,20 @@
 """The parameter server's state machine: which partials count, and what they add up to. Pure.
 
 An accepted partial is added to its sibling as soon as both are there, and so on up the shard tree: the root's sum has
-the same bits whoever pushed what. The root's sum is averaged and applied at once, the version becomes t + 1, and
-whatever is still under way for t is stale.
+the same bits whoever pushed what. The last addition, the average and the update are one pass over the weights, in
+place; the version becomes t + 1, and whatever is still under way for t is stale. A worker that is late may thus read
+weights of two versions: what it makes of them is stale, too.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from chainrule.data.shard_tree import Node, parent
+from chainrule.data.shard_tree import Node, parent, root
 from chainrule.data.work import Work
-from chainrule.nn import Array, Parameters, Update
+from chainrule.nn import Array, Mean, Parameters, Update, all_finite
 from chainrule.parameter_server.assignment import Assignment
-from chainrule.parameter_server.fingerprints import digest
 from chainrule.parameter_server.members import Members
 from chainrule.parameter_server.plan import Outcome, Plan, Step
 from chainrule.parameter_server.watch import Memory, Watch
@@ -49,11 +50,12 @@ class TrainingState:
         self._assignment = Assignment(plan.shards)
         self._sums: dict[Node, Partial] = {}
         self._digests: dict[Node, bytes] = {}
+        self._modest = True  # no sum of what has come can be infinite
         self.start_at(0)
 
     def start_at(self, version: int) -> None:
         """Begin a version: let go whom the last one was for, deal the shards, forget the partials."""
-        self.version = version
+        self.version, self._modest = version, True
         self.complete = self.memory.ended or not (self.plan.trains(version) or self.plan.evaluates(version))
         self._sums.clear()
         self._digests.clear()
@@ -111,13 +113,13 @@ class TrainingState:
             self._assignment.answer(incarnation, version, node, now)
         if outcome is not Outcome.APPLIED:
             return outcome, None
-        self._digests[node] = digest(partial)
+        self._digests[node] = partial.digest if self.plan.hashes(version) else b""
+        self._modest = self._modest and partial.modest
         self._assignment.settle(node)
-        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is found and told
-            total = self._add(node, partial)
-            if total is None:
-                return outcome, None
-            step = self.complete_version(total) if _finite(total) else None
+        parts = self._add(node, partial)
+        if parts is None:
+            return outcome, None
+        step = self.complete_version(parts) if self._modest or _sum_is_finite(parts) else None
         return (Outcome.NONFINITE, None) if step is None else (outcome, step)
 
     def _judge(self, incarnation: int, generation: int, version: int, node: Node, partial: Partial) -> Outcome:
@@ -126,36 +128,47 @@ class TrainingState:
         if generation != self.generation or incarnation not in self.members or version > self.version:
             return Outcome.FENCED
         if node in self._digests:
-            return Outcome.DUPLICATE if self._digests[node] == digest(partial) else Outcome.DIVERGED
+            known = self._digests[node] or self._sums[node].digest
+            return Outcome.DUPLICATE if known == partial.digest else Outcome.DIVERGED
         if self.complete or self.stopped or not self._assignment.owes(incarnation, node):
             return Outcome.FENCED
         expected = self.parameters.flat.shape if self.plan.trains(version) else (0,)
         if partial.gradient.shape != expected or partial.gradient.dtype != np.float32:
             raise ShapeMismatch(f"a gradient {partial.gradient.shape} of {partial.gradient.dtype}, expected {expected}")
-        return Outcome.APPLIED if _finite(partial) else Outcome.NONFINITE
+        return Outcome.APPLIED if partial.finite else Outcome.NONFINITE
 
-    def _add(self, node: Node, partial: Partial) -> Partial | None:
-        """Add a partial to its sibling, the sum to its sibling, ...; return the root's sum once it is there."""
-        above = parent(node, self.plan.shards)
-        while above is not None:
-            left, right = above.children
+    def _add(self, node: Node, partial: Partial) -> tuple[Partial, ...] | None:
+        """Add a partial to its sibling, the sum to its sibling, ...; return what the root is the sum of, once it is."""
+        while (above := parent(node, self.plan.shards)) is not None:
             self._sums[node] = partial
-            if not (left in self._sums and right in self._sums):
+            if not all(child in self._sums for child in above.children):
                 return None
-            partial = self._sums.pop(left).add(self._sums.pop(right))
-            node, above = above, parent(above, self.plan.shards)
-        return partial
+            left, right = (self._sums.pop(child) for child in above.children)
+            if above == root(self.plan.shards):
+                return left, right
+            self._keep_digests(above.children, (left, right))
+            node, partial = above, left.add(right)
+        return (partial,)
 
-    def complete_version(self, total: Partial) -> Step | None:
-        """Take this version's step from the root's sum; None where the last one makes the weights infinite."""
+    def _keep_digests(self, nodes: Sequence[Node], partials: Sequence[Partial]) -> None:
+        """Hash what was pushed before it is changed, unless it has been hashed."""
+        for node, partial in zip(nodes, partials, strict=True):
+            if self._digests.get(node) == b"":
+                self._digests[node] = partial.digest
+
+    def complete_version(self, parts: Sequence[Partial]) -> Step | None:
+        """Take this version's step from the parts of the root; None where the last one makes the weights infinite."""
         train, evaluate = self.plan.trains(self.version), self.plan.evaluates(self.version)
-        training, validation = (total.training if train else None), (total.validation if evaluate else None)
-        step = Step(self.version, training, validation, tuple(self._digests.items()))
+        training = sum((part.training for part in parts), Sums()) if train else None
+        validation = sum((part.validation for part in parts), Sums()) if evaluate else None
+        digests = tuple(self._digests.items()) if self.plan.hashes(self.version) else ()
+        step = Step(self.version, training, validation, digests)
+        self._digests.clear()
         if self.plan.begins_epoch(self.version):
-            self._close_epoch(step.validation)
-        if train and not self.memory.ended:
-            self._train(total)
-            if self.version + 1 >= self.plan.steps and not _finite_array(self.parameters.flat):
+            self._close_epoch(validation)
+        if training is not None and not self.memory.ended:
+            self._train(Mean(tuple(part.gradient for part in parts), training.weight), training)
+            if self.version + 1 >= self.plan.steps and not all_finite(self.parameters.flat):
                 return None
             self.start_at(self.version + 1)
             if self.complete:
@@ -173,12 +186,10 @@ class TrainingState:
         if self.watch.stopping and self.memory.stopping.best != best:
             np.copyto(self.slots[BEST], self.parameters.flat)
 
-    def _train(self, total: Partial) -> None:
+    def _train(self, mean: Mean, training: Sums) -> None:
         """Average and apply."""
-        self.memory = replace(self.memory, epoch=self.memory.epoch + total.training)
-        gradient = Parameters.view(total.gradient, self.parameters.sizes)
-        np.divide(gradient.flat, np.float32(total.training.weight), out=gradient.flat)
-        self.update.apply(self.parameters, gradient, self.slots, self.version, self.watch.factor(self.memory))
+        self.memory = replace(self.memory, epoch=self.memory.epoch + training)
+        self.update.apply(self.parameters, mean, self.slots, self.version, self.watch.factor(self.memory))
 
     def _finish(self) -> None:
         """Take the best weights for the final ones; whoever starts from here finds that training has ended."""
@@ -187,12 +198,7 @@ class TrainingState:
         self.memory = replace(self.memory, ended=True)
 
 
-def _finite(partial: Partial) -> bool:
-    """Whether all numbers are finite."""
-    sums = (partial.training, partial.validation)
-    return all(each.finite for each in sums) and _finite_array(partial.gradient)
-
-
-def _finite_array(array: Array) -> bool:
-    """Whether all numbers are finite. The extremes carry a NaN or Inf along, so nothing is allocated."""
-    return array.size == 0 or bool(np.isfinite(array.min()) and np.isfinite(array.max()))
+def _sum_is_finite(parts: Sequence[Partial]) -> bool:
+    """Whether what the parts add up to is finite; the sum is made for this alone."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return all_finite(sum((part.gradient for part in parts[1:]), parts[0].gradient))

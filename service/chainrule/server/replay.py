@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from chainrule.data.dataset import DatasetSummary
 from chainrule.data.shard_tree import Node, root
 from chainrule.data.shards import Shard
-from chainrule.parameter_server.fingerprints import differing_layers, digest, fingerprint, weights_sha256
+from chainrule.parameter_server.fingerprints import differing_layers, fingerprint, weights_sha256
 from chainrule.parameter_server.restore import restore
 from chainrule.wire.partials import Partial
 from chainrule.wire.record import StepRecord
@@ -45,12 +45,12 @@ class Replay:
         def compute(node: Node) -> Partial:
             train, evaluate = self._state.plan.trains(version), self._state.plan.evaluates(version)
             partial = self._computer.compute(self._state.parameters, version, node, train=train, evaluate=evaluate)
-            digests[node] = digest(partial)
+            digests[node] = partial.digest
             return partial
 
         total = _fold(self._root, frozenset(nodes) or {self._root}, compute)
         loss = total.training.loss / total.training.weight if total.training.weight else 0.0
-        self._state.complete_version(total)
+        self._state.complete_version((total,))
         self._computer.release(total)
         return StepRecord(version, loss, layers, tuple((*node, digests[node]) for node in nodes))
 

@@ -6,7 +6,7 @@ regularizers, clipping, optimizers, schedules. `check_gradients` proves a networ
 
 from chainrule.nn.activations import ACTIVATIONS, Activation, softmax_jacobian
 from chainrule.nn.adaptive import Adam
-from chainrule.nn.arrays import Array, aligned_empty
+from chainrule.nn.arrays import Array, aligned_empty, all_finite, all_modest
 from chainrule.nn.backpropagation import (
     Backpropagation,
     bias_gradient,
@@ -20,6 +20,7 @@ from chainrule.nn.dropout import Draw, draw_for
 from chainrule.nn.in_blocks import Optimizer
 from chainrule.nn.initializers import INITIALIZERS, initialize
 from chainrule.nn.losses import LOSSES, Loss, one_hot
+from chainrule.nn.mean import Mean
 from chainrule.nn.network import Network, predict
 from chainrule.nn.optimizers import OPTIMIZERS, SGD, Momentum
 from chainrule.nn.parameters import Parameters, parameter_count
@@ -44,6 +45,7 @@ __all__ = [
     "Draw",
     "LayerCheck",
     "Loss",
+    "Mean",
     "Momentum",
     "Network",
     "Optimizer",
@@ -58,6 +60,8 @@ __all__ = [
     "add_l1_gradient",
     "add_l2_gradient",
     "aligned_empty",
+    "all_finite",
+    "all_modest",
     "bias_gradient",
     "check_gradients",
     "check_layers",

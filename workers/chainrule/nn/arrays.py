@@ -30,3 +30,14 @@ def blocks(array: Array) -> Iterator[Array]:
     """Yield a flat array in views of up to BLOCK numbers."""
     for start in range(0, array.size, BLOCK):
         yield array[start : start + BLOCK]
+
+
+def all_modest(array: Array) -> bool:
+    """Whether Σ x² is finite over each block of a flat array: so is then any sum of some such arrays. One fast pass."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return all(np.isfinite(np.dot(block, block)) for block in blocks(array))
+
+
+def all_finite(array: Array) -> bool:
+    """Whether all numbers of a flat array are finite."""
+    return all_modest(array) or all(bool(np.isfinite(block).all()) for block in blocks(array))

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 import numpy as np
 
 from chainrule.nn.arrays import BLOCK, Array, aligned_empty
+from chainrule.nn.mean import Mean
 from chainrule.nn.threads import in_parts
 
 Numbers: TypeAlias = Sequence[Array]
@@ -23,7 +24,7 @@ class Optimizer(Protocol):
         """η, before a schedule has its say."""
         ...
 
-    def update(self, theta: Array, g: Array, state: dict[str, Array], t: int) -> None:
+    def update(self, theta: Array, g: Array | Mean, state: dict[str, Array], t: int) -> None:
         """Overwrite θ_t by θ_{t+1} and the state. t counts from 0."""
         ...
 
@@ -39,16 +40,18 @@ class InBlocks(ABC):
     slots: ClassVar[tuple[str, ...]] = ()
     learning_rate: float
 
-    def update(self, theta: Array, g: Array, state: dict[str, Array], t: int) -> None:
+    def update(self, theta: Array, g: Array | Mean, state: dict[str, Array], t: int) -> None:
         """Overwrite θ_t by θ_{t+1} and the state. t counts from 0."""
         numbers = tuple(np.array(number, theta.dtype) for number in self.numbers(t))  # NumPy is faster with these
-        arrays = [theta, g, *(state[name] for name in self.slots)]
+        slots = [state[name] for name in self.slots]
 
         def update(start: int, stop: int) -> None:
-            work = aligned_empty((2, min(BLOCK, stop - start)), theta.dtype)
+            work = aligned_empty((2 + isinstance(g, Mean), min(BLOCK, stop - start)), theta.dtype)
             for first in range(start, stop, BLOCK):
-                theta_, g_, *slots = (array[first : min(first + BLOCK, stop)] for array in arrays)
-                self.step(numbers, theta_, g_, work[:, : theta_.size], *slots)
+                last = min(first + BLOCK, stop)
+                w, own = work[:, : last - first], (slot[first:last] for slot in slots)
+                g_ = g.block(first, last, w[2]) if isinstance(g, Mean) else g[first:last]
+                self.step(numbers, theta[first:last], g_, w[:2], *own)
 
         in_parts(update, theta.size)
 

@@ -7,6 +7,7 @@ from typing import Any
 from chainrule.nn.arrays import Array
 from chainrule.nn.clipping import clip_by_global_norm, clip_by_layer_norm, clip_by_value
 from chainrule.nn.in_blocks import Optimizer
+from chainrule.nn.mean import Mean
 from chainrule.nn.parameters import Parameters
 from chainrule.nn.regularizers import add_l1_gradient, add_l2_gradient, limit_norms
 from chainrule.nn.schedules import Constant, Schedule
@@ -30,17 +31,24 @@ class Update:
     max_norm: float | None = None
     clipping: dict[str, float] = field(default_factory=dict)
 
-    def apply(self, theta: Parameters, gradient: Parameters, slots: dict[str, Array], t: int, factor: float) -> None:
-        """Overwrite θ, the optimizer's slots and the gradient; η is multiplied by the schedule and by `factor`."""
+    def apply(self, theta: Parameters, mean: Mean, slots: dict[str, Array], t: int, factor: float) -> None:
+        """Overwrite θ and the optimizer's slots; η is multiplied by the schedule and by `factor`."""
+        g = self._changed(theta, mean).flat if self.l1 or self.l2 or self.clipping else mean
+        self._at(t, factor).update(theta.flat, g, slots, t)
+        if self.max_norm is not None:
+            limit_norms(theta, self.max_norm)
+
+    def _changed(self, theta: Parameters, mean: Mean) -> Parameters:
+        """Return the mean gradient with what regularisers and clipping make of it."""
+        gradient = Parameters.empty(theta.sizes, theta.flat.dtype)
+        mean.into(gradient.flat)
         if self.l1:
             add_l1_gradient(theta, gradient, self.l1)
         if self.l2:
             add_l2_gradient(theta, gradient, self.l2)
         for name, limit in self.clipping.items():
             CLIPPINGS[name](gradient, limit)
-        self._at(t, factor).update(theta.flat, gradient.flat, slots, t)
-        if self.max_norm is not None:
-            limit_norms(theta, self.max_norm)
+        return gradient
 
     def _at(self, t: int, factor: float) -> Optimizer:
         """Return the optimizer with its learning rate η_t."""

@@ -29,9 +29,23 @@ class PartialComputer:
         self._orders: dict[int, RowOrder] = {}
         self._free: list[Parameters] = []
 
-    def compute(self, parameters: Parameters, version: int, node: Node, *, train: bool, evaluate: bool) -> Partial:
-        """Return the partial of a node at θ_version: training sums and gradient, validation sums, where asked for."""
+    def compute(
+        self,
+        parameters: Parameters,
+        version: int,
+        node: Node,
+        *,
+        train: bool,
+        evaluate: bool,
+        into: Parameters | None = None,
+    ) -> Partial:
+        """Return the partial of a node at θ_version: training sums and gradient, validation sums, where asked for.
+
+        The gradient is written into a given buffer, or into one of its own.
+        """
         gradient, training, validation = None, Sums(), Sums()
+        if into is not None:
+            self._free.append(into)  # the first shard takes it, and its gradient becomes the sum
         if train:
             gradient, training = fold(node, lambda shard: self._gradient(parameters, version, shard), self._add)
         if evaluate:

@@ -1,6 +1,5 @@
-"""A worker's membership at a parameter server: join, beat, pull weights, push partials."""
+"""A worker's membership at a parameter server: join, beat, take work, push partials."""
 
-import queue
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -11,15 +10,16 @@ import grpc
 
 from chainrule.data.shard_tree import Node
 from chainrule.data.work import Work
-from chainrule.nn import Array, Parameters
+from chainrule.nn import Parameters
 from chainrule.v1 import parameters_pb2 as pb
 from chainrule.v1.parameters_pb2_grpc import ParameterServiceStub
-from chainrule.wire.chunks import Assembly, to_chunks
+from chainrule.wire import shared_memory
 from chainrule.wire.errors import Fenced
 from chainrule.wire.messages import spec_from_message
 from chainrule.wire.partials import Partial
 from chainrule.wire.status import from_call
 from chainrule.worker.machine import Machine
+from chainrule.worker.streams import LocalStream, RemoteStream, Stream
 
 CHANNEL_OPTIONS = (("grpc.enable_retries", 0), ("grpc.enable_http_proxy", 0))
 """A proxy is for the world outside; the parameter server is in the cluster."""
@@ -31,9 +31,7 @@ class Session:
     """One incarnation of a worker; a context manager. Raises ChainruleError where the server is gone or fences it."""
 
     def __init__(self, address: str, job_id: str, worker: str, machine: Machine) -> None:
-        self._channel = grpc.insecure_channel(
-            address, options=[("grpc.enable_retries", 0), ("grpc.enable_http_proxy", 0)]
-        )
+        self._channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
         self._stub = ParameterServiceStub(self._channel)
         request = pb.JoinRequest(job_id=job_id, worker=worker, machine=pb.Machine(**asdict(machine)))
         try:
@@ -44,10 +42,19 @@ class Session:
         self.spec = spec_from_message(self._joined.spec)
         self.network = self.spec.network.network(tuple(self._joined.layer_sizes))
         self.steps_per_epoch = int(self._joined.steps_per_epoch)
-        self.parameters = Parameters.empty(self.network.sizes)
-        self._outgoing: queue.SimpleQueue[pb.WorkerMessage | None] = queue.SimpleQueue()
+        self._stream = self._open()
         self._left = threading.Event()
         self._heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def _open(self) -> Stream:
+        """Return the faster stream where the parameter server is on this host."""
+        hello = pb.Hello(generation=self._joined.generation, incarnation=self._joined.incarnation)
+        if self._joined.HasField("local") and shared_memory.AVAILABLE:
+            try:
+                return LocalStream(self._joined.local, hello, self.network.sizes)
+            except OSError:
+                hello.ClearField("secret")  # it is on another host
+        return RemoteStream(self._stub, hello, self.network.sizes)
 
     def __enter__(self) -> Self:
         self._heart.start()
@@ -57,45 +64,30 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._left.set()
-        self._outgoing.put(None)
+        self._stream.close()
         self._heart.join()
         self._channel.close()
 
+    @property
+    def parameters(self) -> Parameters:
+        """The weights at the version of the present work."""
+        return self._stream.parameters
+
     def work(self) -> Iterator[Work]:
         """Yield what is to be computed, with `parameters` at its version, until the job has ended."""
-        hello = pb.Hello(generation=self._joined.generation, incarnation=self._joined.incarnation)
-        self._outgoing.put(pb.WorkerMessage(hello=hello))
-        assembly = Assembly(self.parameters.flat)
-        try:
-            for message in self._stub.Exchange(iter(self._outgoing.get, None)):
-                match message.WhichOneof("content"):
-                    case "weights":
-                        if assembly.add(message.weights.offset, message.weights.data):
-                            assembly = Assembly(self.parameters.flat)
-                    case "work":
-                        yield _work(message.work)
-                    case "result":
-                        _check(message.result)
-                    case "stop":
-                        return
-        except grpc.RpcError as error:
-            raise from_call(error) from None
+        for message in self._stream.messages():
+            if message.WhichOneof("content") == "work":
+                yield _work(message.work)
+            else:
+                _check(message.result)
+
+    def room(self, version: int) -> Parameters | None:
+        """Return where the next gradient has to be written; None where it may be anywhere."""
+        return self._stream.room(version)
 
     def push(self, version: int, node: Node, partial: Partial) -> None:
-        """Send the partial of a node; the copies are made before this returns."""
-        header = pb.Partial(
-            version=version,
-            node=pb.Node(lo=node.lo, hi=node.hi),
-            gradient_bytes=partial.gradient.nbytes,
-            training=partial.training.message(),
-            validation=partial.validation.message(),
-        )
-        self._outgoing.put(pb.WorkerMessage(partial=header))
-        self._push_gradient(partial.gradient)
-
-    def _push_gradient(self, gradient: Array) -> None:
-        for offset, data in to_chunks(gradient):
-            self._outgoing.put(pb.WorkerMessage(chunk=pb.GradientChunk(offset=offset, data=data)))
+        """Send the partial of a node. One that lies anywhere may be changed afterwards."""
+        self._stream.push(version, node, partial)
 
     def _beat(self) -> None:
         """Renew the lease until the session ends. If the server is gone or refuses, the stream ends by itself."""

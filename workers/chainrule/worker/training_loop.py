@@ -17,11 +17,13 @@ def train(address: str, job_id: str, worker: str, shards: Mapping[int, Shard]) -
         computer = PartialComputer(session.spec, session.network, session.steps_per_epoch, shards)
         for work in session.work():
             for node in work.nodes:
+                room = session.room(work.version) if work.train else None
                 partial = computer.compute(
-                    session.parameters, work.version, node, train=work.train, evaluate=work.evaluate
+                    session.parameters, work.version, node, train=work.train, evaluate=work.evaluate, into=room
                 )
                 fail_at("worker.before_push")
                 session.push(work.version, node, partial)
                 if fail_at("worker.after_push"):
                     session.push(work.version, node, partial)
-                computer.release(partial)
+                if room is None:
+                    computer.release(partial)

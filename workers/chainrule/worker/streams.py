@@ -1,0 +1,160 @@
+"""The two ways in which a worker talks to its parameter server: a gRPC stream, or, on the same host, shared memory."""
+
+import os
+import queue
+import socket
+from collections.abc import Iterator
+from typing import Protocol
+
+import grpc
+from google.rpc import status_pb2
+
+from chainrule.data.shard_tree import Node
+from chainrule.nn import Parameters
+from chainrule.v1 import parameters_pb2 as pb
+from chainrule.v1.parameters_pb2_grpc import ParameterServiceStub
+from chainrule.wire import packets, shared_memory
+from chainrule.wire.chunks import Assembly, to_chunks
+from chainrule.wire.errors import ChainruleError, ServiceUnavailable
+from chainrule.wire.partials import Partial
+from chainrule.wire.status import from_call, from_message
+
+CONNECT_SECONDS = 5.0
+
+
+class Stream(Protocol):
+    """Messages both ways, and where weights and gradients are."""
+
+    parameters: Parameters
+    """The weights of the version that the last work names."""
+
+    def messages(self) -> Iterator[pb.ServerMessage]:
+        """Yield work and results until the server says stop. Raises ChainruleError."""
+        ...
+
+    def room(self, version: int) -> Parameters | None:
+        """Return where the next gradient has to be written; None where it may be anywhere."""
+        ...
+
+    def push(self, version: int, node: Node, partial: Partial) -> None:
+        """Send a partial. One that lies anywhere may be changed afterwards."""
+        ...
+
+    def close(self) -> None:
+        """End the stream."""
+        ...
+
+
+class RemoteStream:
+    """A gRPC stream: weights and gradients travel in chunks."""
+
+    def __init__(self, stub: ParameterServiceStub, hello: pb.Hello, sizes: tuple[int, ...]) -> None:
+        self.parameters = Parameters.empty(sizes)
+        self._outgoing: queue.SimpleQueue[pb.WorkerMessage | None] = queue.SimpleQueue()
+        self._outgoing.put(pb.WorkerMessage(hello=hello))
+        self._call = stub.Exchange(iter(self._outgoing.get, None))
+
+    def messages(self) -> Iterator[pb.ServerMessage]:
+        """Yield work and results; weights are put in their place."""
+        assembly = Assembly(self.parameters.flat)
+        try:
+            for message in self._call:
+                match message.WhichOneof("content"):
+                    case "weights":
+                        if assembly.add(message.weights.offset, message.weights.data):
+                            assembly = Assembly(self.parameters.flat)
+                    case "stop":
+                        return
+                    case _:
+                        yield message
+        except grpc.RpcError as error:
+            raise from_call(error) from None
+
+    def room(self, version: int) -> None:
+        """Return None: gradients are copied."""
+
+    def push(self, version: int, node: Node, partial: Partial) -> None:
+        """Send a partial; the copies are made before this returns."""
+        self._outgoing.put(pb.WorkerMessage(partial=_header(version, node, partial)))
+        for offset, data in to_chunks(partial.gradient):
+            self._outgoing.put(pb.WorkerMessage(chunk=pb.GradientChunk(offset=offset, data=data)))
+
+    def close(self) -> None:
+        """End the worker's side of the stream."""
+        self._outgoing.put(None)
+
+
+class LocalStream:
+    """A Unix socket: the weights are read where they are, and gradients written to where the server reads them.
+
+    Every partial of a version has a slot of its own; when the next version begins, nobody reads them any more.
+    """
+
+    def __init__(self, local: pb.Local, hello: pb.Hello, sizes: tuple[int, ...]) -> None:
+        """Raises OSError where the server is on another host."""
+        self._connection = packets.connect(local.name, CONNECT_SECONDS)
+        hello.secret = local.secret
+        self._send(pb.WorkerMessage(hello=hello))
+        _, descriptors, _, _ = socket.recv_fds(self._connection, 1, 2)
+        if len(descriptors) != 2:
+            raise ConnectionError("the parameter server has hung up")
+        weights, slots = descriptors
+        self.parameters = Parameters.view(shared_memory.view(weights, writable=False), sizes)
+        self._slots = shared_memory.view(slots, writable=True).reshape(-1, self.parameters.flat.size)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        self._connection.settimeout(None)
+        self._sizes, self._version, self._next = sizes, -1, 0
+
+    def messages(self) -> Iterator[pb.ServerMessage]:
+        """Yield work and results."""
+        while packet := self._receive():
+            message = pb.ServerMessage.FromString(packet)
+            match message.WhichOneof("content"):
+                case "failure":
+                    failure = status_pb2.Status.FromString(message.failure)
+                    raise from_message(failure) or ChainruleError(failure.message)
+                case "stop":
+                    return
+                case _:
+                    yield message
+        raise ServiceUnavailable("the parameter server has gone")
+
+    def _receive(self) -> bytes:
+        try:
+            return self._connection.recv(packets.MOST_BYTES)
+        except ConnectionError:
+            return b""
+
+    def room(self, version: int) -> Parameters:
+        """Return the next slot."""
+        if version != self._version:
+            self._version, self._next = version, 0
+        self._next += 1
+        return Parameters.view(self._slots[self._next - 1], self._sizes)
+
+    def push(self, version: int, node: Node, partial: Partial) -> None:
+        """Tell the server that the last slot is written."""
+        header = _header(version, node, partial)
+        header.slot = max(0, self._next - 1)
+        self._send(pb.WorkerMessage(partial=header))
+
+    def _send(self, message: pb.WorkerMessage) -> None:
+        try:
+            self._connection.send(message.SerializeToString())
+        except ConnectionError as error:
+            raise ServiceUnavailable(f"the parameter server has gone: {error}") from None
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
+
+
+def _header(version: int, node: Node, partial: Partial) -> pb.Partial:
+    return pb.Partial(
+        version=version,
+        node=pb.Node(lo=node.lo, hi=node.hi),
+        gradient_bytes=partial.gradient.nbytes,
+        training=partial.training.message(),
+        validation=partial.validation.message(),
+    )
