@@ -14,9 +14,9 @@ from chainrule.nn import OPTIMIZERS, Parameters, Update
 from chainrule.parameter_server.coordinator import Coordinator
 from chainrule.parameter_server.plan import Plan
 from chainrule.parameter_server.restore import restore
-from chainrule.parameter_server.servicer import Assignable, ParameterServicer
+from chainrule.parameter_server.servicer import Assignable, ParameterServicer, add_to_server
 from chainrule.parameter_server.state import TrainingState
-from chainrule.v1.parameters_pb2_grpc import ParameterServiceStub, add_ParameterServiceServicer_to_server
+from chainrule.v1.parameters_pb2_grpc import ParameterServiceStub
 from chainrule.wire.partials import Partial, Sums
 from chainrule.wire.validation import parse_spec
 
@@ -116,7 +116,7 @@ def served(data):
     with ThreadPoolExecutor(8) as pool:
         server = grpc.server(pool, options=[("grpc.so_reuseport", 0)])
         servicer = ParameterServicer(Assignable("a1", job.spec, network, steps), coordinator)
-        add_ParameterServiceServicer_to_server(servicer, server)
+        add_to_server(servicer, server)
         address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
         server.start()
         with grpc.insecure_channel(address) as channel:

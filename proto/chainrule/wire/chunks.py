@@ -13,9 +13,15 @@ CHUNK_BYTES = 1 << 20
 
 def to_chunks(flat: Array) -> Iterator[tuple[int, bytes]]:
     """Yield (offset in bytes, bytes) until the flat buffer is through."""
-    raw = np.ascontiguousarray(flat, dtype="<f4").data.cast("B")
+    for offset, data in to_views(flat):
+        yield offset, bytes(data)
+
+
+def to_views(flat: Array) -> Iterator[tuple[int, memoryview]]:
+    """Yield the same without a copy, where the buffer is contiguous."""
+    raw = np.ascontiguousarray(flat, dtype="<f4").data.cast("B") if flat.size else memoryview(b"")
     for offset in range(0, len(raw), CHUNK_BYTES):
-        yield offset, bytes(raw[offset : offset + CHUNK_BYTES])
+        yield offset, raw[offset : offset + CHUNK_BYTES]
 
 
 class Assembly:
@@ -26,7 +32,7 @@ class Assembly:
         self._raw = flat.data.cast("B") if flat.size else memoryview(b"")
         self._received = 0
 
-    def add(self, offset: int, data: bytes) -> bool:
+    def add(self, offset: int, data: bytes | memoryview) -> bool:
         """Put the next chunk, they come in order, in its place. Return whether the buffer is complete."""
         if offset != self._received or offset + len(data) > len(self._raw):
             raise ShapeMismatch(

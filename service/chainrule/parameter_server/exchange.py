@@ -13,8 +13,9 @@ from chainrule.parameter_server.coordinator import Coordinator
 from chainrule.parameter_server.messages import STOP, result_message, work_message
 from chainrule.parameter_server.plan import Result
 from chainrule.v1 import parameters_pb2 as pb
-from chainrule.wire.chunks import Assembly, to_chunks
+from chainrule.wire.chunks import Assembly
 from chainrule.wire.errors import ChainruleError, ShapeMismatch
+from chainrule.wire.frames import Chunk, weights_frames
 from chainrule.wire.partials import Partial, Sums
 from chainrule.wire.status import to_status
 
@@ -23,15 +24,16 @@ class Exchange:
     """Drives the stream of one worker; a thread of its own reads what comes up."""
 
     def __init__(
-        self, coordinator: Coordinator, requests: Iterator[pb.WorkerMessage], context: grpc.ServicerContext
+        self, coordinator: Coordinator, requests: Iterator[pb.WorkerMessage | Chunk], context: grpc.ServicerContext
     ) -> None:
         self._coordinator, self._requests, self._context = coordinator, requests, context
-        self._hello = next(requests, pb.WorkerMessage()).hello
+        first = next(requests, None)
+        self._hello = first.hello if isinstance(first, pb.WorkerMessage) else pb.Hello()
         self._error: ChainruleError | None = None
         self._outgoing: queue.SimpleQueue[Work | Result | None] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, name=f"worker-{self._hello.incarnation}", daemon=True)
 
-    def messages(self) -> Iterator[pb.ServerMessage]:
+    def messages(self) -> Iterator[pb.ServerMessage | bytes]:
         """Yield what goes down, until the stream, the job or the worker's time ends."""
         worker = self._hello.generation, self._hello.incarnation
         if self._coordinator.knows(*worker):
@@ -44,14 +46,14 @@ class Exchange:
             self._context.abort_with_status(to_status(error))
         yield STOP
 
-    def _conversation(self) -> Iterator[pb.ServerMessage]:
+    def _conversation(self) -> Iterator[pb.ServerMessage | bytes]:
         version_told = -1
         while self._error is None and (message := self._outgoing.get()) is not None:
             if isinstance(message, Result):
                 yield result_message(message)
                 continue
             if message.version != version_told:
-                yield from _weights_messages(message.version, self._coordinator.live_weights)
+                yield from weights_frames(message.version, self._coordinator.live_weights)
                 version_told = message.version
             yield work_message(message)
 
@@ -59,6 +61,8 @@ class Exchange:
         """Push what comes up; the end of the stream is the worker's leave."""
         try:
             for request in self._requests:
+                if isinstance(request, Chunk):
+                    raise ShapeMismatch("a chunk of a gradient comes without its partial")
                 self._push(request.partial)
         except ChainruleError as error:
             self._error = error
@@ -85,17 +89,8 @@ class Exchange:
         if size == 0:
             return gradient
         for request in self._requests:
-            if assembly.add(request.chunk.offset, request.chunk.data):
+            if not isinstance(request, Chunk):
+                raise ShapeMismatch("a partial comes in the middle of a gradient")
+            if assembly.add(request.offset, request.data):
                 return gradient
         raise ShapeMismatch("the stream has ended in the middle of a gradient")
-
-
-def _weights_messages(version: int, weights: Array) -> Iterator[pb.ServerMessage]:
-    for chunk in weights_chunks(version, weights):
-        yield pb.ServerMessage(weights=chunk)
-
-
-def weights_chunks(version: int, weights: Array) -> Iterator[pb.WeightsChunk]:
-    """Yield the flat buffer of a version in chunks."""
-    for offset, data in to_chunks(weights):
-        yield pb.WeightsChunk(version=version, offset=offset, data=data)

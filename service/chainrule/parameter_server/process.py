@@ -18,8 +18,7 @@ from chainrule.parameter_server.coordinator import Coordinator
 from chainrule.parameter_server.local import LocalDoor, share
 from chainrule.parameter_server.reports import Report
 from chainrule.parameter_server.restore import restore
-from chainrule.parameter_server.servicer import Assignable, ParameterServicer
-from chainrule.v1.parameters_pb2_grpc import add_ParameterServiceServicer_to_server
+from chainrule.parameter_server.servicer import Assignable, ParameterServicer, add_to_server
 from chainrule.wire import shared_memory
 from chainrule.wire.control import Control
 from chainrule.wire.errors import ChainruleError, LaunchFailed, TrainingFailed
@@ -82,7 +81,7 @@ class ParameterServer:
         network, steps = self._summary.network(self._spec), self._summary.steps_per_epoch(self._spec)
         local = None if self._door is None else self._door.local
         servicer = ParameterServicer(Assignable(self._job_id, self._spec, network, steps, local), self._coordinator)
-        add_ParameterServiceServicer_to_server(servicer, server)
+        add_to_server(servicer, server)
         try:
             port = server.add_insecure_port(f"{host}:0")
         except RuntimeError as error:

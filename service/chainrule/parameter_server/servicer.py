@@ -3,22 +3,25 @@
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import grpc
 
 from chainrule.nn import Network
 from chainrule.parameter_server.coordinator import Coordinator
-from chainrule.parameter_server.exchange import Exchange, weights_chunks
+from chainrule.parameter_server.exchange import Exchange
 from chainrule.parameter_server.members import HEARTBEAT_SECONDS
 from chainrule.v1 import parameters_pb2 as pb
 from chainrule.v1.parameters_pb2_grpc import ParameterServiceServicer
+from chainrule.wire.chunks import to_chunks
 from chainrule.wire.errors import ChainruleError, JobNotFound
+from chainrule.wire.frames import Chunk, to_bytes, worker_message
 from chainrule.wire.messages import spec_to_message
 from chainrule.wire.spec import JobSpec
 from chainrule.wire.status import to_status
 
 T = TypeVar("T")
+SERVICE = pb.DESCRIPTOR.services_by_name["ParameterService"].full_name
 
 
 @dataclass(frozen=True)
@@ -62,14 +65,15 @@ class ParameterServicer(ParameterServiceServicer):  # type: ignore[misc]
         return pb.HeartbeatResponse()
 
     def Exchange(  # noqa: N802
-        self, request_iterator: Iterator[pb.WorkerMessage], context: grpc.ServicerContext
-    ) -> Iterator[pb.ServerMessage]:
+        self, request_iterator: Iterator[pb.WorkerMessage | Chunk], context: grpc.ServicerContext
+    ) -> Iterator[pb.ServerMessage | bytes]:
         """Send weights and work down, take partials up."""
         return Exchange(self._coordinator, request_iterator, context).messages()
 
     def Pull(self, request: pb.PullRequest, context: grpc.ServicerContext) -> Iterator[pb.WeightsChunk]:  # noqa: N802
         """Send the current weights."""
-        return weights_chunks(*self._coordinator.weights())
+        version, weights = self._coordinator.weights()
+        return (pb.WeightsChunk(version=version, offset=offset, data=data) for offset, data in to_chunks(weights))
 
     def _compare(self, request: pb.JoinRequest) -> None:
         """Warn of a worker whose processor or libraries may round otherwise than the first worker's."""
@@ -85,6 +89,17 @@ class ParameterServicer(ParameterServiceServicer):  # type: ignore[misc]
                     f"worker {request.worker} has {part} {theirs!r}, the first worker {first[part]!r}: "
                     "the bits may differ"
                 )
+
+
+def add_to_server(servicer: ParameterServicer, server: grpc.Server) -> None:
+    """Register the service; its large messages are frames, which are serialised already."""
+    handlers: dict[str, Any] = {
+        "Join": grpc.unary_unary_rpc_method_handler(servicer.Join, pb.JoinRequest.FromString, to_bytes),
+        "Heartbeat": grpc.unary_unary_rpc_method_handler(servicer.Heartbeat, pb.HeartbeatRequest.FromString, to_bytes),
+        "Exchange": grpc.stream_stream_rpc_method_handler(servicer.Exchange, worker_message, to_bytes),
+        "Pull": grpc.unary_stream_rpc_method_handler(servicer.Pull, pb.PullRequest.FromString, to_bytes),
+    }
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
 
 
 def _or_abort(context: grpc.ServicerContext, action: Callable[[], T]) -> T:

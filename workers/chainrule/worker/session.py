@@ -54,7 +54,7 @@ class Session:
                 return LocalStream(self._joined.local, hello, self.network.sizes)
             except OSError:
                 hello.ClearField("secret")  # it is on another host
-        return RemoteStream(self._stub, hello, self.network.sizes)
+        return RemoteStream(self._channel, hello, self.network.sizes)
 
     def __enter__(self) -> Self:
         self._heart.start()

@@ -12,13 +12,14 @@ from google.rpc import status_pb2
 from chainrule.data.shard_tree import Node
 from chainrule.nn import Parameters
 from chainrule.v1 import parameters_pb2 as pb
-from chainrule.v1.parameters_pb2_grpc import ParameterServiceStub
 from chainrule.wire import packets, shared_memory
-from chainrule.wire.chunks import Assembly, to_chunks
+from chainrule.wire.chunks import Assembly
 from chainrule.wire.errors import ChainruleError, ServiceUnavailable
+from chainrule.wire.frames import Chunk, gradient_frames, server_message, to_bytes
 from chainrule.wire.partials import Partial
 from chainrule.wire.status import from_call, from_message
 
+EXCHANGE = f"/{pb.DESCRIPTOR.services_by_name['ParameterService'].full_name}/Exchange"
 CONNECT_SECONDS = 5.0
 
 
@@ -48,25 +49,25 @@ class Stream(Protocol):
 class RemoteStream:
     """A gRPC stream: weights and gradients travel in chunks."""
 
-    def __init__(self, stub: ParameterServiceStub, hello: pb.Hello, sizes: tuple[int, ...]) -> None:
+    def __init__(self, channel: grpc.Channel, hello: pb.Hello, sizes: tuple[int, ...]) -> None:
         self.parameters = Parameters.empty(sizes)
-        self._outgoing: queue.SimpleQueue[pb.WorkerMessage | None] = queue.SimpleQueue()
+        self._outgoing: queue.SimpleQueue[pb.WorkerMessage | bytes | None] = queue.SimpleQueue()
         self._outgoing.put(pb.WorkerMessage(hello=hello))
-        self._call = stub.Exchange(iter(self._outgoing.get, None))
+        exchange = channel.stream_stream(EXCHANGE, request_serializer=to_bytes, response_deserializer=server_message)
+        self._call = exchange(iter(self._outgoing.get, None))
 
     def messages(self) -> Iterator[pb.ServerMessage]:
         """Yield work and results; weights are put in their place."""
         assembly = Assembly(self.parameters.flat)
         try:
             for message in self._call:
-                match message.WhichOneof("content"):
-                    case "weights":
-                        if assembly.add(message.weights.offset, message.weights.data):
-                            assembly = Assembly(self.parameters.flat)
-                    case "stop":
-                        return
-                    case _:
-                        yield message
+                if isinstance(message, Chunk):
+                    if assembly.add(message.offset, message.data):
+                        assembly = Assembly(self.parameters.flat)
+                elif message.HasField("stop"):
+                    return
+                else:
+                    yield message
         except grpc.RpcError as error:
             raise from_call(error) from None
 
@@ -76,8 +77,8 @@ class RemoteStream:
     def push(self, version: int, node: Node, partial: Partial) -> None:
         """Send a partial; the copies are made before this returns."""
         self._outgoing.put(pb.WorkerMessage(partial=_header(version, node, partial)))
-        for offset, data in to_chunks(partial.gradient):
-            self._outgoing.put(pb.WorkerMessage(chunk=pb.GradientChunk(offset=offset, data=data)))
+        for frame in gradient_frames(partial.gradient):
+            self._outgoing.put(frame)
 
     def close(self) -> None:
         """End the worker's side of the stream."""
