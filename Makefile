@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PROTO_VENV := build/proto-venv
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help demo test soak bench-nn bench-recovery lint format proto lock clean
+.PHONY: help demo test soak bench bench-nn bench-recovery lint format proto lock clean
 
 help:                ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -17,6 +17,9 @@ test: $(VENV)/development $(PROTO_VENV)/installed   ## run all tests
 
 soak: $(VENV)/development   ## run the long tests: schedules and processes full of faults
 	$(BIN)/python -m pytest -m soak --timeout=3600 $(ARGS)
+
+bench: $(VENV)/development   ## measure whole training by two workers, beside its limit and other libraries
+	$(BIN)/python tests/benchmarks/bench.py $(ARGS)
 
 bench-nn: $(VENV)/development   ## measure the training step and the optimizers, one thread, beside their limits
 	$(BIN)/python tests/benchmarks/bench_nn.py $(ARGS)
