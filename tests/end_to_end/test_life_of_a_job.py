@@ -135,6 +135,7 @@ def test_training_goes_on_after_a_worker_is_killed(service, running):
     raylets = [process for process in launcher.children(recursive=True) if "raylet" in process.name()]
     workers = [process for process in raylets[0].children() if "WorkerActor" in process.name()]
     assert len(workers) == 2
+    assert [process for process in raylets[0].children() if "IDLE" in process.name()] == []  # none in vain
     with Client(service.address) as client:
         seen = client.get(running).events
         workers[0].kill()

@@ -31,6 +31,10 @@ _Inbox: TypeAlias = "queue.SimpleQueue[dict[str, Any] | None]"
 CONNECT_SECONDS = 5.0
 CLUSTER_SECONDS = 5.0
 """How often a joined cluster is asked for its size."""
+RAY_SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_prestart_worker_first_driver": "0",  # it would wait for workers that lack our code, and that nobody uses
+}
 
 
 @dataclass
@@ -146,7 +150,7 @@ def _check_answers(address: str) -> None:
 
 def main() -> None:
     """Run the process."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ |= RAY_SETTINGS
     control = Control()
     commands = control.commands()
     settings = next(commands)
