@@ -1,11 +1,12 @@
 """What tests of several folders share: one real service with one Ray for the whole run, and real data."""
 
+import io
 import json
-import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.request import urlopen
@@ -14,6 +15,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from sklearn.datasets import load_digits
+
+from chainrule.client import Client
+from chainrule.client.documents import event_document
+from chainrule.server.main import group, invoke
 
 settings.register_profile(
     "chainrule", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], max_examples=60
@@ -57,14 +62,13 @@ class Service:
         self.process.stdout.close()
         return code
 
-    def run(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        """Run a command of the command line against this service, and check its exit code."""
-        environment = {**os.environ, "CHAINRULE_SERVER": self.address}
-        done = subprocess.run(
-            [*COMMAND, *map(str, arguments)], capture_output=True, text=True, env=environment, timeout=120
-        )
+    def run(self, *arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+        """Run a command of the command line against this service, in this process, and check its exit code."""
+        words, out, err = ["--server", self.address, *map(str, arguments)], io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err):
+            done = subprocess.CompletedProcess(words, invoke(group, words))
+        done.stdout, done.stderr = out.getvalue(), err.getvalue()
         assert done.returncode == code, (arguments, done.returncode, done.stdout, done.stderr)
-        assert "Traceback" not in done.stderr
         return done
 
     def json(self, *arguments: str) -> dict:
@@ -72,8 +76,8 @@ class Service:
 
     def fails_to_serve(self, *options: str) -> str:
         """Start another service that must refuse, and return its one sentence."""
-        done = self.run("serve", *options, code=1)
-        assert done.stderr.count("Error: ") == 1
+        done = subprocess.run([*COMMAND, "serve", *options], capture_output=True, text=True, timeout=120)
+        assert (done.returncode, done.stderr.count("Error: "), "Traceback" in done.stderr) == (1, 1, False), done.stderr
         return done.stderr
 
     def submit(self, job: Path, *options: str) -> str:
@@ -86,14 +90,10 @@ class Service:
 
     def follow(self, job_id: str) -> Iterator[dict]:
         """Yield a job's events as they come, from the present one on."""
-        environment = {**os.environ, "CHAINRULE_SERVER": self.address}
-        with subprocess.Popen(
-            [*COMMAND, "watch", job_id, "--json"], stdout=subprocess.PIPE, text=True, env=environment
-        ) as watching:
-            try:
-                yield from map(json.loads, watching.stdout)
-            finally:
-                watching.kill()
+        with Client(self.address) as client:
+            present = max(0, client.get(job_id).events - 1)
+            with closing(client.watch(job_id, after=present)) as events:
+                yield from map(event_document, events)
 
     def metrics(self) -> str:
         with urlopen(f"{self.http}/metrics", timeout=10) as answer:
