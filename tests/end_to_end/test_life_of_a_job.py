@@ -3,6 +3,7 @@
 import json
 import signal
 import socket
+import threading
 from contextlib import suppress
 
 import grpc
@@ -12,6 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from chainrule.client import Client
+from chainrule.server.processes import Processes
 from chainrule.wire.errors import JobNotFound, JobNotRunning
 
 LONG = {"epochs": 100_000}
@@ -43,6 +45,14 @@ def running(service, job_file):
     yield job_id
     with Client(service.address) as client, suppress(JobNotFound, JobNotRunning):
         client.cancel(job_id)
+
+
+@pytest.fixture
+def disturbed(service, running):
+    """The job that trains, for a test in which processes die. In the end each of its steps is computed once more."""
+    yield running
+    service.run("cancel", running)
+    assert service.json("verify", running)["same"]
 
 
 def test_show_has_the_fields_that_programs_rely_on(service, job_file):
@@ -123,47 +133,65 @@ def test_cancel_and_delete(service, running):
     assert service.json("list") == others
 
 
-def test_training_goes_on_after_the_parameter_server_is_killed(service, running):
-    until_checkpoint = next(event for event in service.follow(running) if event["kind"] == "checkpoint")
+def test_training_goes_on_after_the_parameter_server_is_killed(service, disturbed):
+    until_checkpoint = next(event for event in service.follow(disturbed) if event["kind"] == "checkpoint")
     children_of(service, "chainrule.parameter_server")[0].kill()
-    until(service, running, state="RUNNING", workers=2)
-    assert trained_a_while(service, running)["job"]["version"] >= int(until_checkpoint["message"].split()[-1])
+    until(service, disturbed, state="RUNNING", workers=2)
+    assert trained_a_while(service, disturbed)["job"]["version"] >= int(until_checkpoint["message"].split()[-1])
 
 
-def test_training_goes_on_after_a_worker_is_killed(service, running):
+def test_training_goes_on_after_a_worker_is_killed(service, disturbed):
     launcher = children_of(service, "chainrule.worker")[0]
     raylets = [process for process in launcher.children(recursive=True) if "raylet" in process.name()]
     workers = [process for process in raylets[0].children() if "WorkerActor" in process.name()]
     assert len(workers) == 2
     assert [process for process in raylets[0].children() if "IDLE" in process.name()] == []  # none in vain
     with Client(service.address) as client:
-        seen = client.get(running).events
+        seen = client.get(disturbed).events
         workers[0].kill()
-        warning = next(event for event in client.watch(running, after=seen) if event.kind == "warning")
+        warning = next(event for event in client.watch(disturbed, after=seen) if event.kind == "warning")
     assert "is replaced" in warning.message
-    until(service, running, workers=2)
-    trained_a_while(service, running)
+    until(service, disturbed, workers=2)
+    trained_a_while(service, disturbed)
 
 
-def test_training_goes_on_after_ray_is_killed(service, running):
+@pytest.mark.parametrize("more_seconds", [0.0, pytest.param(25.0, marks=pytest.mark.soak)])
+def test_training_goes_on_without_a_worker_that_is_stopped_beyond_its_lease(service, disturbed, more_seconds):
+    stopped = Processes(service.process.pid).of("worker")[0]
+    stopped.suspend()
+    with Client(service.address) as client:
+        events = client.watch(disturbed, after=client.get(disturbed).events - 1)
+        next(event for event in events if "has been silent for too long" in event.message)
+        trained_a_while(service, disturbed)
+        threading.Event().wait(more_seconds)
+        stopped.resume()
+        warning = next(event for event in events if "is replaced" in event.message)
+    assert "no lease (any more)" in warning.message
+    until(service, disturbed, workers=2)
+
+
+def test_a_whole_ray_is_started_after_a_part_of_it_is_killed(service, disturbed):
     """The parameter server keeps the weights meanwhile."""
-    (launcher,), (server,) = (children_of(service, f"chainrule.{name}") for name in ("worker", "parameter_server"))
-    launcher.kill()
-    until(service, running, state="RUNNING", workers=0)
-    until(service, running, state="RUNNING", workers=2)
-    trained_a_while(service, running)
-    assert children_of(service, "chainrule.parameter_server") == [server]
+    processes = Processes(service.process.pid)
+    server = processes.of("parameter server")
+    for kind in ("launcher", "raylet", "Ray head"):
+        (killed,) = processes.of(kind)
+        killed.kill()
+        until(service, disturbed, state="RUNNING", workers=0)
+        until(service, disturbed, state="RUNNING", workers=2)
+    trained_a_while(service, disturbed)
+    assert processes.of("parameter server") == server
 
 
-def test_sigterm_takes_a_checkpoint_ends_everything_and_the_job_goes_on_later(service, running):
-    trained_a_while(service, running)
+def test_sigterm_takes_a_checkpoint_ends_everything_and_the_job_goes_on_later(service, disturbed):
+    trained_a_while(service, disturbed)
     processes = psutil.Process(service.process.pid).children(recursive=True)
     assert service.end(signal.SIGTERM) == 0
     _, alive = psutil.wait_procs(processes, timeout=10)
     assert alive == []
     service.start("--num-cpus", "4")
-    until(service, running, state="RUNNING", workers=2)
-    assert trained_a_while(service, running)["job"]["version"] > 0
+    until(service, disturbed, state="RUNNING", workers=2)
+    assert trained_a_while(service, disturbed)["job"]["version"] > 0
 
 
 def test_health_and_reflection_answer(service):

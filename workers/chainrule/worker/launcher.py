@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
+import psutil
 import ray
 
 import chainrule.nn
@@ -26,6 +27,7 @@ from chainrule.wire.errors import ChainruleError, LaunchFailed
 from chainrule.wire.validation import parse_spec
 from chainrule.worker.actor import WorkerActor
 
+logger = logging.getLogger(__name__)
 T = TypeVar("T")
 _Inbox: TypeAlias = "queue.SimpleQueue[dict[str, Any] | None]"
 CONNECT_SECONDS = 5.0
@@ -163,10 +165,28 @@ def main() -> None:
         control.send("failed", reason=str(error))
         return
     connected.set()
+    leaving = threading.Event()
+    for process in [] if settings["ray_address"] else _heart_of_ray():
+        threading.Thread(target=_end_with, args=(process, leaving), name="Ray", daemon=True).start()
     try:
         asyncio.run(_serve(control, inbox))
     finally:
+        leaving.set()
         ray.shutdown()
+
+
+def _heart_of_ray() -> list[psutil.Process]:
+    """Return the processes without which the embedded Ray starts no worker: its head and the raylet."""
+    return [process for process in psutil.Process().children() if process.name() in ("gcs_server", "raylet")]
+
+
+def _end_with(process: psutil.Process, leaving: threading.Event) -> None:
+    """End when a process does, for the service to start a whole Ray again: Ray itself gives up after a minute."""
+    name = process.name()
+    process.wait()
+    if not leaving.is_set():
+        logger.error("%s has ended, and with it this Ray", name)
+        os._exit(1)  # the system ends what is left of it
 
 
 def _follow(commands: Iterator[dict[str, Any]], inbox: _Inbox, connected: threading.Event) -> None:
