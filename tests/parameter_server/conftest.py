@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import grpc
 import numpy as np
 import pytest
+from server_process import Server
 
 from chainrule.data.dataset import load_dataset
 from chainrule.data.shard_tree import fold
@@ -130,3 +131,20 @@ def served(data):
             )
         coordinator.stop()
         server.stop(None).wait()
+
+
+@pytest.fixture
+def start(tmp_path):
+    servers = []
+
+    def start(job, folder="run", **options):
+        with (tmp_path / "log").open("ab") as log:
+            servers.append(Server(job, tmp_path / folder, log=log, **options))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.process.kill()
+        server.process.wait()
+        server.process.stdin.close()
+        server.process.stdout.close()

@@ -1,110 +1,14 @@
 import hashlib
 import json
-import os
 import signal
-import subprocess
-import sys
-import threading
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from server_process import known, losses, run
 
 from chainrule.data.model import Model
 from chainrule.data.shards import Shard
 from chainrule.wire import faults
-from chainrule.wire.errors import ServiceUnavailable
-from chainrule.wire.faults import VARIABLE
-from chainrule.worker.training_loop import train
-
-
-def work_until_something_dies(*args):
-    with suppress(ServiceUnavailable, OSError):
-        train(*args)
-
-
-class Server:
-    """`python -m chainrule.parameter_server` as the service starts it, and workers on threads."""
-
-    def __init__(self, job, folder, generation=1, checkpoints=(), log=None, fail_at=""):
-        self.job, self.seen, self._threads = job, [], []
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "chainrule.parameter_server"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            env={**os.environ, VARIABLE: fail_at},
-        )
-        self.send(
-            job_id="a1",
-            generation=generation,
-            host="127.0.0.1",
-            folder=str(folder),
-            spec=job.spec.document(),
-            data=job.summary.document(),
-            checkpoints=list(checkpoints),
-        )
-
-    def send(self, **command):
-        self.process.stdin.write(json.dumps(command) + "\n")
-        self.process.stdin.flush()
-
-    def until(self, wanted, condition=lambda _: True):
-        """Read events on to the one that is wanted, and return it."""
-        for line in self.process.stdout:
-            self.seen.append(json.loads(line))
-            if self.seen[-1]["event"] == wanted and condition(self.seen[-1]):
-                return self.seen[-1]
-        pytest.fail(f"the process has ended without {wanted}: {self.seen[-3:]}")
-
-    def work(self, workers):
-        address = self.until("listening")["address"]
-        for i in range(workers):
-            args = (address, "a1", f"w{i}", self.job.shards)
-            self._threads.append(threading.Thread(target=work_until_something_dies, args=args, daemon=True))
-            self._threads[-1].start()
-
-    def all(self, event):
-        return [seen for seen in self.seen if seen["event"] == event]
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.stdout.read()
-        self.process.stdout.close()
-        code = self.process.wait(20)
-        for thread in self._threads:
-            thread.join(20)
-            assert not thread.is_alive()
-        return code
-
-
-@pytest.fixture
-def start(tmp_path):
-    servers = []
-
-    def start(job, folder="run", **options):
-        with (tmp_path / "log").open("ab") as log:
-            servers.append(Server(job, tmp_path / folder, log=log, **options))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.process.kill()
-        server.process.wait()
-        server.process.stdin.close()
-        server.process.stdout.close()
-
-
-def known(checkpoint):
-    return {name: value for name, value in checkpoint.items() if name != "event"}
-
-
-def run(server, workers):
-    """Train to the end; return the last checkpoint."""
-    server.work(workers)
-    assert server.until("ended") == {"event": "ended", "complete": True, "reason": ""}
-    return server.all("checkpoint")[-1]
 
 
 def test_a_job_runs_to_its_end_with_the_same_bits_for_one_worker_and_three(start, data):
@@ -258,10 +162,6 @@ def test_wherever_the_process_is_killed_another_one_goes_on_with_the_same_bits_a
     assert run(after, 2)["weights_sha256"] == expected["weights_sha256"]
     assert losses(killed) | losses(after) == losses(quiet)
     assert losses(after).items() <= losses(quiet).items()
-
-
-def losses(server):
-    return {step[0]: step[1] for report in server.all("report") for step in report["steps"]}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,82 @@
+"""Workers in processes of their own that are killed, stopped and slow: the bits and the losses stay the same."""
+
+import signal
+import time
+
+import psutil
+import pytest
+from server_process import EXIT_CODES, losses, run, start_worker
+
+
+@pytest.fixture
+def quiet(start, data):
+    """What becomes of the job where nothing happens: (hash, losses)."""
+    server = start(data(), "quiet")
+    return run(server, 1)["weights_sha256"], losses(server)
+
+
+def finish(server):
+    """Wait for the end of the job; return (hash, losses)."""
+    assert server.until("ended")["complete"]
+    told = [step[0] for report in server.all("report") for step in report["steps"]]
+    assert told == list(range(24))
+    return server.all("checkpoint")[-1]["weights_sha256"], losses(server)
+
+
+def go_on(worker):
+    """Let a process go on that has stopped itself, or is about to."""
+    process = psutil.Process(worker.pid)
+    while process.status() != psutil.STATUS_STOPPED:  # the system tells it to nobody but the parent
+        time.sleep(0.01)
+    process.resume()
+
+
+def outcomes(server, outcome):
+    return sum(report["pushes"].get(outcome, 0) for report in server.all("report"))
+
+
+def test_a_worker_dies_in_each_of_twenty_steps_in_a_row(start, data, quiet):
+    """Each ends the step in which the one before it has died, and dies in the next."""
+    server = start(data())
+    address = server.until("listening")["address"]
+    for number in range(20):
+        worker = start_worker(server, address, f"w{number}", "worker.before_push:1=kill")
+        worker.join()
+        assert worker.exitcode == -signal.SIGKILL
+    assert server.until("report", lambda report: report["version"] == 20)["workers"] <= 1
+    start_worker(server, address, "steady")
+    assert finish(server) == quiet
+    assert outcomes(server, "applied") == 25  # one for each step, and the last evaluation
+
+
+def test_a_worker_that_is_stopped_beyond_its_lease_is_fenced_when_it_goes_on(start, data, quiet):
+    server = start(data())
+    address = server.until("listening")["address"]
+    late = start_worker(server, address, "late", "worker.before_push:5=stop")
+    assert server.until("report", lambda report: report["leases_ended"])["version"] == 5
+    go_on(late)
+    late.join()
+    assert late.exitcode == EXIT_CODES["Fenced"]
+    start_worker(server, address, "another")
+    assert finish(server) == quiet
+    assert outcomes(server, "applied") == 25
+    assert sum(report["leases_ended"] for report in server.all("report")) == 1
+
+
+def test_nobody_waits_for_a_worker_that_is_slow_and_its_late_push_is_refused_and_counted(start, data, quiet):
+    """The fast one waits for a signal twice: until the slow one has come, and when it has done its work."""
+    server = start(data())
+    address = server.until("listening")["address"]
+    fast = start_worker(server, address, "fast", "worker.before_push:2=stop,worker.after_push:5=stop")
+    server.until("report", lambda report: report["version"] == 2)
+    slow = start_worker(server, address, "slow", "worker.before_push:0=stop")
+    server.until("report", lambda report: report["workers"] == 2)
+    go_on(fast)
+    server.until("report", lambda report: report["version"] > 3)
+    go_on(slow)
+    server.until("report", lambda report: "stale" in report["pushes"])
+    go_on(fast)
+    assert finish(server) == quiet
+    warnings = [warning for report in server.all("report") for warning in report["warnings"]]
+    assert any("its shards are computed elsewhere too" in warning for warning in warnings)
+    assert sum(report["leases_ended"] for report in server.all("report")) == 0
