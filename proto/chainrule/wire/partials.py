@@ -2,7 +2,7 @@
 
 import math
 import struct
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -64,7 +64,9 @@ class Partial:
     def digest(self) -> bytes:
         """The hash of gradient and sums, by which partials are compared: XXH3 finds accidents."""
         result = xxhash.xxh3_128(self.gradient.data)
-        result.update(struct.pack("<6d", *astuple(self.training), *astuple(self.validation)))
+        sums = (self.training, self.validation)
+        numbers = [number for each in sums for number in (each.loss, each.weight, each.right)]
+        result.update(struct.pack("<6d", *numbers))
         return result.digest()
 
     def add(self, other: "Partial") -> "Partial":
