@@ -9,6 +9,7 @@ import grpc
 import numpy as np
 import pyarrow as pa
 import pytest
+from pyarrow import csv, feather, parquet
 
 from chainrule.client import Client
 from chainrule.client import client as client_module
@@ -260,7 +261,7 @@ class TestPredict:
     @pytest.mark.parametrize("suffix", ["csv", "parquet", "arrow"])
     def test_reads_files(self, client, tmp_path, suffix):
         path, table = tmp_path / f"rows.{suffix}", pa.table({"x": [0.75, 0.25]})
-        write = {"csv": pa.csv.write_csv, "parquet": pa.parquet.write_table, "arrow": pa.feather.write_feather}
+        write = {"csv": csv.write_csv, "parquet": parquet.write_table, "arrow": feather.write_feather}
         write[suffix](table, path)
         assert client.predict("a1", path).labels == ["cat", "dog"]
 

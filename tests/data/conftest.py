@@ -28,7 +28,7 @@ def job():
     ):
         training = {"batch_size": 4, "shards": 2} | training
         document = {
-            "data": {"train": str(train), "label": label, **(data or {})},
+            "data": {"train": str(train), **({"label": label} if label else {}), **(data or {})},
             "network": {"layers": list(layers), "loss": loss},
             "training": training,
             "cluster": {"max_workers": 1},

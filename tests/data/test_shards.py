@@ -28,6 +28,16 @@ def test_splitting_depends_on_its_arguments_only(rows, fraction, shards, seed):
         np.testing.assert_array_equal(ours, theirs)
 
 
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=200), fractions, st.integers(1, 9), seeds)
+def test_each_class_has_its_share_of_the_validation_rows(classes, fraction, shards, seed):
+    Y = np.array(classes, np.int32)
+    training, validation = (np.concatenate(parts) for parts in split_rows(len(Y), fraction, shards, seed, Y))
+    assert sorted([*training, *validation]) == list(range(len(Y)))
+    assert len(validation) == round(len(Y) * fraction)
+    for c in range(5):
+        assert abs(np.sum(Y[validation] == c) - np.sum(c == Y) * len(validation) / len(Y)) < 1
+
+
 @given(fractions, seeds)
 def test_another_seed_splits_otherwise(fraction, seed):
     training = [np.concatenate(split_rows(100, fraction, 2, seed + i)[0]).tolist() for i in range(2)]

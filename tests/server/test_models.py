@@ -1,10 +1,11 @@
 import asyncio
 import hashlib
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from chainrule.data.tables import read_csv
+from chainrule.client.predictions import read_rows
 from chainrule.server.models import Models, predict
 from chainrule.server.run import Run
 from chainrule.wire.errors import InvalidData, ModelNotFound
@@ -60,7 +61,7 @@ def test_rows_are_predicted_by_column_name(board, spec, trained):
     async def scenario(table):
         return await predict(await Models(board).model(trained), arrow(table), 1)
 
-    table, _ = read_csv(spec.data.train)
+    table = read_rows(Path(spec.data.train))
     outputs = asyncio.run(scenario(table))
     assert outputs.shape == (120, 2)
     assert (asyncio.run(scenario(table.select(["c", "label", "b", "a"]))) == outputs).all()

@@ -1,12 +1,14 @@
 import dataclasses
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chainrule import nn
 from chainrule.nn import ACTIVATIONS, OPTIMIZERS
 from chainrule.v1 import job_spec_pb2, training_pb2
+from chainrule.wire import spec
 from chainrule.wire.job import Job, JobEvent, JobState
 from chainrule.wire.messages import (
     event_from_message,
@@ -69,9 +71,19 @@ def documents(draw):
         "optimizer": st.fixed_dictionaries({"name": st.just(optimizer)}, optional=HYPERPARAMETERS[optimizer]),
     }
     training = {"epochs": st.integers(1, 2**31 - 1), "seed": st.integers(0, 2**63 - 1), "checkpoint_seconds": positive}
-    data = {"validation_fraction": st.floats(0.01, 0.9), "scaling": st.sampled_from(["standardize", "none"])}
+    columns = st.lists(texts, min_size=1, max_size=3)
+    data = {
+        **{"validation_fraction": st.floats(0.01, 0.9), "scaling": st.sampled_from(["standardize", "min_max", "none"])},
+        **{"validation": texts, "stratify": st.booleans(), "format": st.sampled_from(spec.FORMATS)},
+        **{"delimiter": st.sampled_from(",;\t"), "header": st.booleans(), "unpack_limit": st.integers(1, 2**63 - 1)},
+        **{"columns": columns, "ignore": columns, "kinds": st.dictionaries(texts, st.sampled_from(spec.COLUMN_KINDS))},
+        **{"missing": st.sampled_from(spec.MISSING), "most_categories": st.integers(1, 10_000), "weight": texts},
+    }
     required = {
-        "data": st.fixed_dictionaries({"train": texts, "label": texts}, optional=data),
+        "data": st.one_of(
+            st.fixed_dictionaries({"train": texts, "label": texts}, optional=data),
+            st.fixed_dictionaries({"train": texts, "labels": st.lists(texts, min_size=1, max_size=1)}, optional=data),
+        ),
         "network": st.fixed_dictionaries(
             {"layers": st.builds(lambda a, b: [*a, b], st.lists(hidden, max_size=3), last)},
             optional={"loss": st.sampled_from(["cross_entropy", "mse"]), "input_dropout": fractions},
@@ -89,10 +101,18 @@ def documents(draw):
 @settings(max_examples=100)
 @given(documents())
 def test_a_valid_job_survives_the_trip_to_a_document_and_to_a_message(document):
-    spec = parse_spec(document)
-    assert parse_spec(spec.document()) == spec
-    message = job_spec_pb2.JobSpec.FromString(spec_to_message(spec).SerializeToString())
-    assert spec_from_message(message) == spec
+    job = parse_spec(document)
+    assert parse_spec(job.document()) == job
+    message = job_spec_pb2.JobSpec.FromString(spec_to_message(job).SerializeToString())
+    assert spec_from_message(message) == job
+
+
+@pytest.mark.parametrize("weights", ["balanced", {"yes": 2.5, "no": 1.0}])
+def test_class_weights_survive_the_trip(weights):
+    data = {"train": "a.csv", "label": "y", "class_weights": weights}
+    job = parse_spec({"data": data, "network": {"layers": [{}]}})
+    assert job.data.class_weights == weights
+    assert spec_from_message(spec_to_message(job)) == job
 
 
 @given(documents())

@@ -1,3 +1,4 @@
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -30,16 +31,55 @@ class JobSpec(_message.Message):
     def __init__(self, name: _Optional[str] = ..., data: _Optional[_Union[DataSpec, _Mapping]] = ..., network: _Optional[_Union[NetworkSpec, _Mapping]] = ..., optimizer: _Optional[_Union[OptimizerSpec, _Mapping]] = ..., training: _Optional[_Union[TrainingSpec, _Mapping]] = ..., cluster: _Optional[_Union[ClusterSpec, _Mapping]] = ..., regularization: _Optional[_Union[RegularizationSpec, _Mapping]] = ..., clipping: _Optional[_Union[ClippingSpec, _Mapping]] = ..., schedule: _Optional[_Union[ScheduleSpec, _Mapping]] = ..., early_stopping: _Optional[_Union[EarlyStoppingSpec, _Mapping]] = ...) -> None: ...
 
 class DataSpec(_message.Message):
-    __slots__ = ("train", "label", "validation_fraction", "scaling")
+    __slots__ = ("train", "label", "validation_fraction", "scaling", "labels", "validation", "stratify", "format", "delimiter", "header", "unpack_limit", "columns", "ignore", "kinds", "missing", "most_categories", "hash_buckets", "target_scaling", "class_weights", "weight")
+    class KindsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     TRAIN_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
     VALIDATION_FRACTION_FIELD_NUMBER: _ClassVar[int]
     SCALING_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    VALIDATION_FIELD_NUMBER: _ClassVar[int]
+    STRATIFY_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    DELIMITER_FIELD_NUMBER: _ClassVar[int]
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    UNPACK_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    IGNORE_FIELD_NUMBER: _ClassVar[int]
+    KINDS_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FIELD_NUMBER: _ClassVar[int]
+    MOST_CATEGORIES_FIELD_NUMBER: _ClassVar[int]
+    HASH_BUCKETS_FIELD_NUMBER: _ClassVar[int]
+    TARGET_SCALING_FIELD_NUMBER: _ClassVar[int]
+    CLASS_WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
     train: str
     label: str
     validation_fraction: float
     scaling: str
-    def __init__(self, train: _Optional[str] = ..., label: _Optional[str] = ..., validation_fraction: _Optional[float] = ..., scaling: _Optional[str] = ...) -> None: ...
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    validation: str
+    stratify: bool
+    format: str
+    delimiter: str
+    header: bool
+    unpack_limit: int
+    columns: _containers.RepeatedScalarFieldContainer[str]
+    ignore: _containers.RepeatedScalarFieldContainer[str]
+    kinds: _containers.ScalarMap[str, str]
+    missing: str
+    most_categories: int
+    hash_buckets: int
+    target_scaling: str
+    class_weights: _struct_pb2.Value
+    weight: str
+    def __init__(self, train: _Optional[str] = ..., label: _Optional[str] = ..., validation_fraction: _Optional[float] = ..., scaling: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., validation: _Optional[str] = ..., stratify: bool = ..., format: _Optional[str] = ..., delimiter: _Optional[str] = ..., header: bool = ..., unpack_limit: _Optional[int] = ..., columns: _Optional[_Iterable[str]] = ..., ignore: _Optional[_Iterable[str]] = ..., kinds: _Optional[_Mapping[str, str]] = ..., missing: _Optional[str] = ..., most_categories: _Optional[int] = ..., hash_buckets: _Optional[int] = ..., target_scaling: _Optional[str] = ..., class_weights: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., weight: _Optional[str] = ...) -> None: ...
 
 class NetworkSpec(_message.Message):
     __slots__ = ("loss", "layers", "label_smoothing", "delta", "quantile", "input_dropout")

@@ -1,10 +1,12 @@
 """Dataclasses <-> messages."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from google.protobuf.json_format import ParseDict
+from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message import Message
+from google.protobuf.struct_pb2 import Value
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from chainrule.v1 import job_spec_pb2, training_pb2
@@ -98,6 +100,10 @@ def _document(message: Message) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Value):
+        return MessageToDict(value)
+    if isinstance(value, Mapping):
+        return dict(value)
     if isinstance(value, Message):
         return _document(value)
     if isinstance(value, int | float | str):

@@ -1,6 +1,7 @@
 """What the fields of a job say of each other: checked wherever both have values that can be compared."""
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
@@ -11,6 +12,7 @@ from chainrule.wire.errors import Violation
 
 def relations(document: Mapping[str, Any]) -> Iterator[Violation]:
     """Yield what does not fit together."""
+    yield from _data(document)
     yield from _layers(document)
     yield from _loss(document)
     yield from _last_layer(document)
@@ -18,6 +20,26 @@ def relations(document: Mapping[str, Any]) -> Iterator[Violation]:
     yield from _schedule(document)
     yield from _metric(document)
     yield from _counts(document)
+
+
+def _data(document: Mapping[str, Any]) -> Iterator[Violation]:
+    """The label decides what the loss can be, and the loss what may be done to the label."""
+    data = _get(document, "data", None)
+    if not isinstance(data, Mapping):
+        return
+    label, labels = data.get("label"), data.get("labels")
+    if label is None and not labels:
+        yield Violation("data.label", "is missing")
+    if label is not None and labels:
+        yield Violation("data.labels", "stands beside data.label: give one of them")
+    name = _get(document, "network.loss", spec.NetworkSpec.loss)
+    loss = LOSSES.get(name) if isinstance(name, str) else None
+    if loss and loss.classes and isinstance(labels, Sequence) and len(labels) > 1:
+        yield Violation("data.labels", f"names {len(labels)} columns, but {name} predicts one class")
+    if loss and not loss.classes and data.get("class_weights") is not None:
+        yield Violation("data.class_weights", f"is for classes, but {name} predicts numbers")
+    if loss and data.get("target_scaling") == "standardize" and (loss.classes or loss.domain != (-math.inf, math.inf)):
+        yield Violation("data.target_scaling", f"is for losses over all numbers, not for {name}")
 
 
 def _layers(document: Mapping[str, Any]) -> Iterator[Violation]:
@@ -93,6 +115,7 @@ def _metric(document: Mapping[str, Any]) -> Iterator[Violation]:
         followed["schedule.name"] = "validation_loss"
     loss = _get(document, "network.loss", spec.NetworkSpec.loss)
     validates = _get(document, "data.validation_fraction", spec.DataSpec.validation_fraction) != 0
+    validates = validates or _get(document, "data.validation", None) is not None
     for path, name in followed.items():
         if isinstance(name, str) and name.startswith("validation") and not validates:
             yield Violation(path, "needs validation rows: data.validation_fraction must be > 0")

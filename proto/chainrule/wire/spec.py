@@ -1,16 +1,20 @@
 """A job as data: frozen dataclasses, checked when they are made from a document (TOML, JSON or a message)."""
 
 import dataclasses
+import math
 from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, StringConstraints
 from pydantic.dataclasses import dataclass
 
 from chainrule.nn import ACTIVATIONS, CLIPPINGS, INITIALIZERS, LOSSES, OPTIMIZERS, SCHEDULES, Network
 
 MOST_SHARDS = 65536
-SCALINGS = ("standardize", "none")
+SCALINGS = ("standardize", "min_max", "none")
+FORMATS = ("csv", "tsv", "jsonl", "parquet", "arrow", "npy", "npz", "idx")
+COLUMN_KINDS = ("number", "category", "date")
+MISSING = ("refuse", "median", "mean")
 SCHEDULE_NAMES = (*SCHEDULES, "plateau")
 METRICS = ("validation_loss", "validation_accuracy", "train_loss")
 
@@ -39,16 +43,56 @@ Positive = Annotated[float, Gt(0)]
 NotNegative = Annotated[float, Ge(0)]
 Fraction = Annotated[float, Ge(0), Lt(1)]
 Share = Annotated[float, Ge(0), Le(1)]
+Source = Annotated[str, StringConstraints(min_length=1)]
+Columns = Annotated[tuple[Source, ...], MinLen(1)]
+
+
+def _class_weights(value: Any) -> Any:
+    numbers = value.values() if isinstance(value, dict) else [] if value == "balanced" else [None]
+    if not all(isinstance(number, int | float) and 0 <= number < math.inf for number in numbers):
+        raise ValueError('must be "balanced", or a table with a number >= 0 for each class')
+    return {name: float(number) for name, number in value.items()} if isinstance(value, dict) else value
+
+
+def _delimiter(text: str) -> str:
+    if len(text.encode()) != 1 or text in '"\r\n':
+        raise ValueError("must be one character, as , or ; or a tab")
+    return text
 
 
 @dataclass(frozen=True, config=_strict)
 class DataSpec:
-    """Where the rows are, which column is to be predicted, and how inputs are scaled."""
+    """Where the rows are, which column is to be predicted, and what becomes of the others.
 
-    train: Annotated[str, StringConstraints(min_length=1)]
-    label: Annotated[str, StringConstraints(min_length=1)]
+    Inputs are all `columns`, by default those of the file, but those to `ignore`; `kinds` says of a column what does
+    not show. Rows that are to be validated are a fraction, or those of a file.
+    """
+
+    train: Source
+    label: Source | None = None
+    labels: Columns | None = None
     validation_fraction: Fraction = 0.2
+    validation: Source | None = None
+    stratify: bool = True
+    format: Annotated[str, _one_of(*FORMATS)] | None = None
+    delimiter: Annotated[str, AfterValidator(_delimiter)] | None = None
+    header: bool = True
+    unpack_limit: Annotated[int, Ge(1), Le(2**63 - 1)] = 2**36
+    columns: Columns | None = None
+    ignore: Columns | None = None
+    kinds: dict[str, Annotated[str, _one_of(*COLUMN_KINDS)]] = Field(default_factory=dict)
+    missing: Annotated[str, _one_of(*MISSING)] = "refuse"
+    most_categories: Annotated[int, Ge(1), Le(10_000)] = 100
+    hash_buckets: Annotated[int, Ge(1), Le(10_000)] = 64
     scaling: Annotated[str, _one_of(*SCALINGS)] = "standardize"
+    target_scaling: Annotated[str, _one_of("standardize", "none")] = "none"
+    class_weights: Annotated[str | dict[str, float], PlainValidator(_class_weights)] | None = None
+    weight: Source | None = None
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns that are to be predicted."""
+        return self.labels or ((self.label,) if self.label else ())
 
 
 @dataclass(frozen=True, config=_strict)

@@ -43,6 +43,8 @@ _PROBLEMS = {
     "string_too_long": "must have at most {max_length} characters",
     "too_short": "must have at least {min_length} entry",
     "tuple_type": "must be a list",
+    "dict_type": "must be a table of fields",
+    "bool_type": "must be true or false",
     "dataclass_type": "must be a table of fields",
     "value_error": "{error}",
 }

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import feather, parquet
 
-from chainrule.data.tables import read_csv
+from chainrule.data.fragments import Dialect
+from chainrule.data.sources import no_rows, rows_of
+from chainrule.data.tables import plain
 from chainrule.nn import Array
 from chainrule.v1.training_pb2 import PredictResponse
 from chainrule.wire.errors import ChainruleError, InvalidData
@@ -36,19 +37,11 @@ class Predictions:
 
 
 def read_rows(path: Path) -> pa.Table:
-    """Return the table of a CSV, Parquet or Arrow (Feather) file. Raises InvalidData."""
-    try:
-        match path.suffix.lower():
-            case ".parquet":
-                return parquet.read_table(path)
-            case ".arrow" | ".feather":
-                return feather.read_table(path)
-            case _:
-                return read_csv(str(path))[0]
-    except pa.ArrowInvalid as error:
-        raise InvalidData(f"{path} is not a {path.suffix[1:]} file: {str(error).splitlines()[0]}") from None
-    except OSError as error:
-        raise InvalidData(f"cannot read {path}: {error.strerror or error}") from None
+    """Return the table of a file in any format that can be trained on. Raises InvalidData."""
+    tables = [plain(table) for table in rows_of(str(path), Dialect())]
+    if not tables:
+        raise no_rows(str(path))
+    return pa.concat_tables(tables, promote_options="permissive")
 
 
 def encode(table: pa.Table) -> Iterator[bytes]:

@@ -23,7 +23,7 @@ from chainrule.wire.errors import InvalidData, TrainingFailed
 from chainrule.wire.faults import fail_at
 
 METADATA = "chainrule.optimizer.v2"
-RULES = "1"
+RULES = "2"
 """Rises when the same job would be trained to other bits."""
 MODEL, OPTIMIZER, MANIFEST = "model.safetensors", "optimizer.safetensors", "manifest.json"
 

@@ -1,25 +1,40 @@
-"""A job's data file -> its data shards, and what the rest of the system must know of them."""
+"""A job's data -> its data shards, and what the rest of the system must know of them."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from hashlib import sha256 as hash_bytes
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from chainrule.data.scaling import Scaling
-from chainrule.data.shards import Shard, split_rows, steps_per_epoch
-from chainrule.data.tables import numbers, read_csv
-from chainrule.nn import LOSSES, Network
-from chainrule.wire.errors import InvalidData, InvalidJob, Violation
+from chainrule.data.blocks import Block, Inline, Tasks, read_source
+from chainrule.data.columns import check_numbers, choose_columns, warnings_of
+from chainrule.data.dealing import Part, make_shards
+from chainrule.data.encoders import Encoder, NumberEncoder
+from chainrule.data.files import Roots
+from chainrule.data.fitting import fit
+from chainrule.data.labels import Targets, class_factors, find_targets, find_weights
+from chainrule.data.preprocessing import Preprocessing
+from chainrule.data.scaling import Moments, Scaling
+from chainrule.data.shards import Rows, split_rows, steps_per_epoch
+from chainrule.data.sources import dialect_of
+from chainrule.nn import Array, Network
+from chainrule.wire.errors import InvalidJob, Violation
 from chainrule.wire.spec import JobSpec
+
+GROUP_BYTES = 64 << 20
+"""About so much of X is made by one task."""
 
 
 @dataclass(frozen=True)
 class DatasetSummary:
-    """What is known once the data has been read: inputs, classes (none for regression), rows, scaling, hash."""
+    """What is known once the data has been read: inputs, classes (none for regression), rows, scaling, hash.
+
+    `columns` are the raw ones; where no `encoders` are given, each is a number. `scaling` is of the network's inputs,
+    `target_scaling` of the numbers that it predicts.
+    """
 
     columns: tuple[str, ...]
     classes: tuple[str, ...]
@@ -29,11 +44,19 @@ class DatasetSummary:
     scaling: Scaling
     sha256: str
     sha256_of_shards: tuple[str, ...] = ()
+    encoders: tuple[Encoder, ...] = ()
+    target_scaling: Scaling | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What makes the network's inputs of raw rows."""
+        return Preprocessing(self.encoders or tuple(NumberEncoder(name) for name in self.columns), self.scaling)
 
     def network(self, spec: JobSpec) -> Network:
         """Return the job's network with the sizes n^0 and n^N that the data gives."""
         hidden = [layer.units or 0 for layer in spec.network.layers[:-1]]
-        return spec.network.network((len(self.columns), *hidden, self.outputs))
+        return spec.network.network((len(self.scaling.mean), *hidden, self.outputs))
 
     def steps_per_epoch(self, spec: JobSpec) -> int:
         """Return the number of steps of one epoch."""
@@ -53,70 +76,114 @@ class DatasetSummary:
         return TypeAdapter(cls).validate_python(document)
 
 
-def load_dataset(spec: JobSpec) -> tuple[DatasetSummary, list[Shard]]:
-    """Read, check, scale and deal the job's rows. Raises InvalidData, or InvalidJob where the job does not fit them."""
-    source, label = spec.data.train, spec.data.label
-    table, sha256 = read_csv(source)
-    if label not in table.column_names:
-        raise InvalidData(f"{source} has no column {label!r}, the label; it has {_some(table.column_names)}")
-    columns = tuple(name for name in table.column_names if name != label)
-    if not columns:
-        raise InvalidData(f"{source} has no column beside the label {label!r}")
-    classes, Y = _targets(table.column(label), spec)
-    raw = numbers(table, columns, source)
-    training, validation = split_rows(len(raw), spec.data.validation_fraction, spec.shards, spec.training.seed)
-    _check_fit(spec, sum(map(len, training)), sum(map(len, validation)), len(classes) or 1)
-    scaling = Scaling.fit(spec.data.scaling, raw[np.sort(np.concatenate(training))])
-    X = scaling.apply(raw)
-    shards = [Shard(X[own], Y[own], X[held], Y[held]) for own, held in zip(training, validation, strict=True)]
-    rows = tuple(len(own) for own in training)
-    held_out = sum(map(len, validation))
-    hashes = tuple(shard.sha256 for shard in shards)
-    return DatasetSummary(columns, classes, len(classes) or 1, rows, held_out, scaling, sha256, hashes), shards
+def load_dataset(spec: JobSpec, tasks: Tasks | None = None, roots: Roots = None) -> tuple[DatasetSummary, list[Any]]:
+    """Read, check, encode and deal the job's rows. Return the summary and a handle of each Shard.
+
+    By default all is done here, and a handle is the Shard. Raises InvalidData, or InvalidJob where the job does not
+    fit the data. The result is the same whoever does the work.
+    """
+    tasks = tasks or Inline()
+    blocks, rows, sha256 = _read(spec, tasks, roots)
+    columns = choose_columns(spec, blocks)
+    check_numbers(spec, columns, blocks, tasks)
+    targets, weights = find_targets(spec, blocks, rows), find_weights(spec, blocks)
+    training, validation = _deal(spec, targets, rows, blocks[-1].stop)
+    in_training = np.zeros(rows, np.bool_)
+    in_training[np.concatenate(training)] = True
+    _check_fit(spec, sum(map(len, training)), sum(map(len, validation)), targets.outputs)
+    preprocessing = fit(spec, columns, blocks, in_training, tasks)
+    target_scaling = _target_scaling(spec, targets, in_training)
+    parts = list(_parts(spec, targets, weights, training, validation, target_scaling))
+    shards, hashes = _make_shards(blocks, preprocessing, parts, tasks)
+    summary = DatasetSummary(
+        columns=tuple(column.name for column in columns),
+        classes=targets.classes,
+        outputs=targets.outputs,
+        rows_of_shards=tuple(map(len, training)),
+        validation_rows=sum(map(len, validation)),
+        scaling=preprocessing.scaling,
+        sha256=sha256,
+        sha256_of_shards=tuple(hashes),
+        encoders=preprocessing.encoders,
+        target_scaling=target_scaling,
+        warnings=warnings_of(columns, blocks),
+    )
+    return summary, shards
 
 
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+def _read(spec: JobSpec, tasks: Tasks, roots: Roots) -> tuple[list[Block], int, str]:
+    """Return the blocks, how many rows of them are not of the validation file, and the data's hash."""
+    keep, dialect = [*spec.data.targets, *filter(None, [spec.data.weight])], dialect_of(spec)
+    blocks, sha256 = read_source(spec.data.train, dialect, keep, tasks, roots)
+    rows = blocks[-1].stop
+    if spec.data.validation is None:
+        return blocks, rows, sha256
+    more, other = read_source(spec.data.validation, dialect, keep, tasks, roots, rows)
+    return blocks + more, rows, hash_bytes(f"{sha256} {other}".encode()).hexdigest()
 
 
-def _targets(label: pa.ChunkedArray, spec: JobSpec) -> tuple[tuple[str, ...], NDArray[Any]]:
-    """Return (classes, class index of each row) for a loss over classes, else ((), numbers (rows, 1))."""
-    source, name = spec.data.train, spec.data.label
-    if not LOSSES[spec.network.loss].classes:
-        return (), _check_domain(numbers(pa.table({name: label}), [name], source), spec).astype(np.float32)
-    absent = pc.equal(label, "") if pa.types.is_string(label.type) else pc.is_null(label)
-    if pc.any(absent).as_py():
-        row = pc.index(absent, pa.scalar(True)).as_py()
-        raise InvalidData(f"{source}: row {row + 1} has no label in column {name!r}")
-    if pa.types.is_floating(label.type):
-        _check_whole(label.to_numpy(), source)
-    values, indices = np.unique(label.to_numpy(), return_inverse=True)
-    if len(values) < 2:
-        raise InvalidData(
-            f"{source}: the label {name!r} has one class only ({values[0]}), so there is nothing to learn"
-        )
-    return tuple(str(value) for value in values), indices.astype(np.int32)
+def _deal(spec: JobSpec, targets: Targets, rows: int, all_rows: int) -> tuple[list[Rows], list[Rows]]:
+    """Return the training rows and the validation rows of each shard."""
+    data, seed = spec.data, spec.training.seed
+    if data.validation is not None:
+        training, _ = split_rows(rows, 0.0, spec.shards, seed)
+        return training, np.array_split(np.arange(rows, all_rows), spec.shards)
+    strata = targets.strata if data.stratify else None
+    return split_rows(rows, data.validation_fraction, spec.shards, seed, strata)
 
 
-def _check_domain(Y: NDArray[np.float64], spec: JobSpec) -> NDArray[np.float64]:
-    """Return the targets (rows, 1). Raises InvalidData where the loss has no value for one."""
-    lowest, highest = LOSSES[spec.network.loss].domain
-    wrong = np.flatnonzero((lowest > Y[:, 0]) | (Y[:, 0] > highest))
-    if len(wrong):
-        row, value = wrong[0] + 1, Y[wrong[0], 0]
-        limits = f"from {lowest:g} to {highest:g}" if highest < np.inf else f">= {lowest:g}"
-        raise InvalidData(
-            f"{spec.data.train}: row {row} has the label {value:g}, but loss {spec.network.loss} wants numbers {limits}"
-        )
-    return Y
+def _target_scaling(spec: JobSpec, targets: Targets, training: NDArray[np.bool_]) -> Scaling | None:
+    if spec.data.target_scaling == "none":
+        return None
+    Y = targets.Y[: len(training)][training].astype(np.float64)
+    return Scaling.fit(spec.data.target_scaling, [Moments.of(y) for y in Y.T])
 
 
-def _check_whole(label: NDArray[np.float64], source: str) -> None:
-    """Raise InvalidData where a number is not whole: it is no class."""
-    wrong = np.flatnonzero(~(np.isfinite(label) & (label == np.floor(label))))
-    if len(wrong):
-        row, value = wrong[0] + 1, label[wrong[0]]
-        raise InvalidData(f"{source}: row {row} has the label {value}, which is no class; loss mse predicts numbers")
+def _parts(
+    spec: JobSpec,
+    targets: Targets,
+    weights: Array | None,
+    training: Sequence[Rows],
+    validation: Sequence[Rows],
+    scaling: Scaling | None,
+) -> Iterator[Part]:
+    factors = None
+    if spec.data.class_weights is not None:
+        factors = class_factors(spec, targets, np.sort(np.concatenate(training)))
+    for own, held in zip(training, validation, strict=True):
+        Y, held_Y = (scaling.apply(y.astype(np.float64)) if scaling else y for y in (targets.Y[own], targets.Y[held]))
+        counted = None if weights is None else weights[own]
+        if factors is not None:
+            of_classes = factors[targets.Y[own]].astype(np.float32)
+            counted = of_classes if counted is None else counted * of_classes
+        yield Part(own, Y, counted, held, held_Y, None if weights is None else weights[held])
+
+
+def _make_shards(
+    blocks: Sequence[Block], preprocessing: Preprocessing, parts: Sequence[Part], tasks: Tasks
+) -> tuple[list[Any], list[str]]:
+    """Return a handle of each shard, and each shard's hash."""
+    held, starts = tasks.sequence([block.handle for block in blocks]), [block.start for block in blocks]
+    row_bytes = 4 * len(preprocessing.scaling.mean)
+    groups = list(_groups(parts, row_bytes))
+    shards, hashes = [], []
+    for results in tasks.stream(make_shards, ((held, starts, preprocessing, group) for group in groups)):
+        for shard in results:
+            shards.append(shard)
+            hashes.append(tasks.get(next(results)))
+    return shards, hashes
+
+
+def _groups(parts: Sequence[Part], row_bytes: int) -> Iterator[list[Part]]:
+    """Yield the parts in groups of about GROUP_BYTES."""
+    group: list[Part] = []
+    for part in parts:
+        group.append(part)
+        if row_bytes * sum(len(each.rows) + len(each.held) for each in group) >= GROUP_BYTES:
+            yield group
+            group = []
+    if group:
+        yield group
 
 
 def _check_fit(spec: JobSpec, rows: int, held_out: int, outputs: int) -> None:
@@ -133,7 +200,8 @@ def _check_fit(spec: JobSpec, rows: int, held_out: int, outputs: int) -> None:
     last = len(spec.network.layers) - 1
     units = spec.network.layers[last].units
     if units not in (None, outputs):
-        problem = f"is {units}, but the label {spec.data.label!r} needs {outputs}; leave it out to follow the data"
+        label = ", ".join(map(repr, spec.data.targets))
+        problem = f"is {units}, but the label {label} needs {outputs}; leave it out to follow the data"
         violations.append(Violation(f"network.layers[{last}].units", problem))
     if violations:
         raise InvalidJob(violations)

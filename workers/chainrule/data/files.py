@@ -1,7 +1,24 @@
-"""Files that survive a power cut."""
+"""Files: those that survive a power cut, and those that a source names, wherever they lie."""
 
+import glob
+import hashlib
 import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+from pyarrow import fs
+
+from chainrule.data.faults import sentence
+from chainrule.wire.errors import InvalidData
+
+PIECE_BYTES = 1 << 20
+Roots = Sequence[str] | None
+"""The folders that local files may lie in; None: any."""
 
 
 def sync(path: Path) -> None:
@@ -11,3 +28,111 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@dataclass(frozen=True)
+class File:
+    """A file as it was when its source was looked up: whoever reads it must find it so. `name` is for people."""
+
+    name: str
+    path: str
+    filesystem: Any
+    size: int
+    changed: int | None
+
+    @property
+    def local(self) -> bool:
+        """Whether it lies in this machine's own file system."""
+        return isinstance(self.filesystem, fs.LocalFileSystem)
+
+    @contextmanager
+    def open(self) -> Iterator[BinaryIO]:
+        """Give the file for reading at any place. Raises InvalidData, also where it has changed meanwhile."""
+        with _readable(self.name):
+            with self.filesystem.open_input_file(self.path) as opened:
+                yield opened
+            info = self.filesystem.get_file_info(self.path)
+        if (info.size, info.mtime_ns) != (self.size, self.changed):
+            raise InvalidData(f"{self.name} has changed while it was read")
+
+    def sha256(self) -> str:
+        """Return the hash of the file's bytes."""
+        digest = hashlib.sha256()
+        with self.open() as opened:
+            while piece := opened.read(PIECE_BYTES):
+                digest.update(piece)
+        return digest.hexdigest()
+
+
+def find_files(source: str, suffixes: Sequence[str], roots: Roots = None) -> tuple[File, ...]:
+    """Return the files that a path, URI, folder or glob names, in order; of a folder those that end in `suffixes`.
+
+    Raises InvalidData, also where one lies outside of the roots once `..` and links are followed.
+    """
+    with _readable(source):
+        filesystem, path = _filesystem(source)
+        info = filesystem.get_file_info(path)
+        if info.type is fs.FileType.File:
+            found = [info]
+        elif info.type is fs.FileType.Directory:
+            found = [each for each in _below(filesystem, path) if each.base_name.lower().endswith(tuple(suffixes))]
+        elif info.type is fs.FileType.NotFound and glob.has_magic(path):
+            found = _matching(filesystem, path)
+        elif info.type is fs.FileType.NotFound:
+            raise InvalidData(f"cannot read {source}: No such file or directory")
+        else:
+            raise InvalidData(f"cannot read {source}: it is a pipe or a device, not a file")
+    if not found:
+        kind = "directory without a data file" if info.type is fs.FileType.Directory else "pattern that matches no file"
+        raise InvalidData(f"cannot read {source}: it is a {kind}")
+    return tuple(_file(source, filesystem, each, roots) for each in sorted(found, key=lambda each: str(each.path)))
+
+
+def _filesystem(source: str) -> tuple[Any, str]:
+    if "://" not in source:
+        return fs.LocalFileSystem(), os.path.abspath(source)  # noqa: PTH100 - a Path would follow links too early
+    place = fs.FileSystem.from_uri(re.sub(r"[*?\[\]]", lambda magic: f"%{ord(magic[0]):02X}", source))
+    return place[0], str(place[1])
+
+
+def _below(filesystem: Any, folder: str) -> list[Any]:
+    infos = filesystem.get_file_info(fs.FileSelector(folder, recursive=True))
+    return [
+        info
+        for info in infos
+        if info.type is fs.FileType.File
+        and not any(part[0] in "._" for part in str(info.path)[len(folder) :].split("/") if part)
+    ]
+
+
+def _matching(filesystem: Any, pattern: str) -> list[Any]:
+    """Return the files that match: `*` and `?` stay within a folder, `**` does not."""
+    folder = pattern[: re.search(r"[*?\[]", pattern).start()].rpartition("/")[0] or "/"  # type: ignore[union-attr]
+    if filesystem.get_file_info(folder).type is not fs.FileType.Directory:
+        return []
+    tokens = re.split(r"(\*\*/|\*\*|\*|\?|\[[^\]]+\])", pattern)
+    wild = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    parts = [wild.get(token) or (token if token.startswith("[") else re.escape(token)) for token in tokens]
+    matches = re.compile("".join(parts).replace("[!", "[^"))
+    return [info for info in _below(filesystem, folder) if matches.fullmatch(str(info.path))]
+
+
+def _file(source: str, filesystem: Any, info: Any, roots: Roots) -> File:
+    if not isinstance(filesystem, fs.LocalFileSystem):
+        return File(str(info.path), str(info.path), filesystem, info.size, info.mtime_ns)
+    real = Path(info.path).resolve()
+    if roots is not None and not any(real.is_relative_to(Path(root).resolve()) for root in roots):
+        raise InvalidData(
+            f"{source} lies outside of the folders that this service reads ({', '.join(roots)}); "
+            "`chainrule serve --data-root FOLDER` allows another"
+        )
+    name = source if os.path.abspath(source) == info.path or "://" in source else str(info.path)  # noqa: PTH100
+    return File(name, str(real), filesystem, info.size, info.mtime_ns)
+
+
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise InvalidData(f"cannot read {name}: {sentence(error)}") from None

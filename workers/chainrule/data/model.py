@@ -10,9 +10,9 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from chainrule.data.dataset import DatasetSummary
-from chainrule.data.tables import numbers
+from chainrule.data.faults import Faulty
+from chainrule.data.tables import check_names, tidy
 from chainrule.nn import Array, Parameters, predict
-from chainrule.wire.errors import InvalidData
 from chainrule.wire.spec import JobSpec
 from chainrule.wire.validation import parse_spec
 
@@ -48,9 +48,22 @@ class Model:
 
     def predict(self, table: pa.Table, source: str = "the table", first_row: int = 1) -> Array:
         """Return A^N (rows, n^N); the input columns are found by name, others are ignored. Raises InvalidData."""
-        X = self.summary.scaling.apply(numbers(table, self.summary.columns, source, first_row))
+        try:
+            X = self._inputs(table)
+        except Faulty as error:
+            raise error.fault.found(source, first_row) from None
+        outputs = predict(self.summary.network(self.spec), self.parameters, X)
+        return self.summary.target_scaling.invert(outputs) if self.summary.target_scaling else outputs
+
+    def _inputs(self, table: pa.Table) -> Array:
+        missing = [column for column in self.summary.columns if column not in table.column_names]
+        if missing:
+            raise Faulty(f"has no column {missing[0]!r}")
+        check_names([name for name in table.column_names if name in self.summary.columns])
+        preprocessing = self.summary.preprocessing
+        X = preprocessing.apply(tidy(table.select(self.summary.columns)))
         wrong = np.argwhere(~np.isfinite(X))
         if len(wrong):
-            row, column = wrong[0][0] + first_row, self.summary.columns[wrong[0][1]]
-            raise InvalidData(f"{source}: row {row}, column {column!r} is too far from what the model was trained on")
-        return predict(self.summary.network(self.spec), self.parameters, X)
+            row, feature = map(int, wrong[0])
+            raise Faulty("is too far from what the model was trained on", row, preprocessing.features[feature])
+        return X

@@ -17,29 +17,52 @@ Rows = NDArray[np.int64]
 class Shard:
     """The rows of one shard, and its part of the validation rows, which may be none.
 
-    Inputs X are (rows, n^0) float32; targets Y are class indices (rows,) int32, or numbers (rows, n^N) float32.
+    Inputs X are (rows, n^0) float32; targets Y are class indices (rows,) int32, or numbers (rows, n^N) float32; weights
+    are (rows,) float32, None where each row counts as one.
     """
 
     X: Array
     Y: NDArray[Any]
     validation_X: Array
     validation_Y: NDArray[Any]
+    weights: Array | None = None
+    validation_weights: Array | None = None
 
     @property
     def sha256(self) -> str:
         """The hash of all rows."""
         digest = hashlib.sha256()
-        for part in (self.X, self.Y, self.validation_X, self.validation_Y):
+        weights = [part for part in (self.weights, self.validation_weights) if part is not None]
+        for part in (self.X, self.Y, self.validation_X, self.validation_Y, *weights):
             digest.update(f"{part.dtype.str} {part.shape}".encode())
             digest.update(np.ascontiguousarray(part).data)
         return digest.hexdigest()
 
 
-def split_rows(rows: int, validation_fraction: float, shards: int, seed: int) -> tuple[list[Rows], list[Rows]]:
-    """Deal rows 0..rows-1 by a permutation: (training rows of each shard, validation rows of each shard)."""
+def split_rows(
+    rows: int, validation_fraction: float, shards: int, seed: int, classes: NDArray[np.int32] | None = None
+) -> tuple[list[Rows], list[Rows]]:
+    """Deal rows 0..rows-1 by a permutation: (training rows of each shard, validation rows of each shard).
+
+    With the class of each row, each class has its share of the validation rows.
+    """
     order = generator(seed, Purpose.DEAL_ROWS).permutation(rows)
     validation = round(rows * validation_fraction)
-    return np.array_split(order[validation:], shards), np.array_split(order[:validation], shards)
+    held = np.arange(rows) < validation if classes is None else _stratified(classes[order], validation)
+    return np.array_split(order[~held], shards), np.array_split(order[held], shards)
+
+
+def _stratified(classes: NDArray[np.int32], validation: int) -> NDArray[np.bool_]:
+    """Return which rows are for validation: the first ones of each class, by the method of the largest remainders."""
+    counts = np.bincount(classes)
+    exact = counts * (validation / max(1, len(classes)))
+    quotas = exact.astype(np.int64)
+    quotas[np.argsort(quotas - exact, kind="stable")[: validation - quotas.sum()]] += 1
+    order = np.argsort(classes, kind="stable")
+    ranks = np.empty(len(classes), np.int64)
+    ranks[order] = np.arange(len(classes)) - np.repeat(np.cumsum(counts) - counts, counts)
+    held: NDArray[np.bool_] = ranks < quotas[classes]
+    return held
 
 
 def steps_per_epoch(rows_of_shards: tuple[int, ...], rows_per_shard: int) -> int:

@@ -1,107 +1,147 @@
-"""Files -> Arrow tables -> matrices of finite numbers, with errors that name file, row and column."""
+"""Arrow tables as they are read -> tables of few types, and columns -> numbers."""
 
-import hashlib
-import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from pyarrow import csv, fs
 
-from chainrule.wire.errors import InvalidData
+from chainrule.data.faults import Faulty
 
-
-def read_csv(source: str) -> tuple[pa.Table, str]:
-    """Return the table of a CSV file with a header line, and the SHA-256 of its bytes. Raises InvalidData."""
-    content = _read(source)
-    table = _parse(content, source)
-    duplicates = [name for name, count in Counter(table.column_names).items() if count > 1]
-    if duplicates:
-        raise InvalidData(f"{source} has more than one column named {duplicates[0]!r}")
-    if table.num_rows == 0:
-        raise InvalidData(f"{source} has no rows")
-    return table, hashlib.sha256(content).hexdigest()
+Numbers: TypeAlias = NDArray[np.float64]
+MISSING_WORDS = ("", "?", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "-nan", "NULL", "Null", "null", "None")
+"""What stands for a missing value in text, whatever blanks are around it."""
+TEXT = pa.dictionary(pa.int32(), pa.string())
+SECONDS_OF_DAY = 86_400
 
 
-def _parse(content: bytes, source: str, *, threads: bool = True) -> pa.Table:
-    ragged: list[csv.InvalidRow] = []
-
-    def note(row: csv.InvalidRow) -> str:
-        ragged.append(row)
-        return "error"
-
-    try:
-        options = csv.ParseOptions(invalid_row_handler=note)
-        table = csv.read_csv(pa.py_buffer(content), csv.ReadOptions(use_threads=threads), options)
-        table.column_names  # noqa: B018 - decodes the header
-        return table
-    except UnicodeDecodeError:
-        raise InvalidData(f"{source} is not UTF-8 text in its header line") from None
-    except pa.ArrowInvalid as error:
-        if threads:  # which do not know the number of a row
-            return _parse(content, source, threads=False)
-        if ragged:
-            row, found, expected = ragged[0].number - 1, ragged[0].actual_columns, ragged[0].expected_columns
-            raise InvalidData(f"{source}: row {row} has {found} values, the header line {expected}") from None
-        raise InvalidData(f"{source} is not a CSV file with a header line: {_sentence(error)}") from None
+def tidy(table: pa.Table) -> pa.Table:
+    """Return the table with texts encoded as TEXT and all else as numbers, booleans or dates. Raises Faulty."""
+    check_names(table.column_names)
+    columns = [_tidy(table.column(i).combine_chunks(), name) for i, name in enumerate(table.column_names)]
+    return pa.table(columns, names=table.column_names)
 
 
-def _read(source: str) -> bytes:
-    try:
-        filesystem, path = fs.FileSystem.from_uri(source) if "://" in source else (fs.LocalFileSystem(), source)
-        if filesystem.get_file_info(path).type in (fs.FileType.Unknown, fs.FileType.Directory):
-            raise InvalidData(f"cannot read {source}: it is a directory, a pipe or a device, not a file")
-        with filesystem.open_input_stream(path) as stream:
-            content: bytes = stream.read()
-            return content
-    except (OSError, pa.ArrowInvalid) as error:
-        raise InvalidData(f"cannot read {source}: {_sentence(error)}") from None
+def check_names(names: Sequence[str]) -> None:
+    """Raise Faulty where two columns have one name."""
+    double = [name for name, count in Counter(names).items() if count > 1]
+    if double:
+        raise Faulty(f"has more than one column named {double[0]!r}")
 
 
-def _sentence(error: Exception) -> str:
-    """Return the first line of Arrow's words, or the system's where Arrow quotes it."""
-    return re.sub(r".*Detail: \[errno \d+\] ", "", str(error).splitlines()[0]).rstrip(".")
+def _tidy(column: Any, name: str) -> Any:
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return _tidy(column.dictionary_decode(), name)
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
+        raise Faulty("is not UTF-8 text", _first_undecodable(column), name)
+    if is_text(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return as_text(column.cast(pa.string()))
+    if pa.types.is_decimal(kind) or pa.types.is_float16(kind):
+        return column.cast(pa.float64())
+    if is_number(kind) or is_date(kind) or pa.types.is_null(kind):
+        return column
+    raise Faulty(f"holds values of type {kind}, not numbers, texts or dates", None, name)
 
 
-def numbers(table: pa.Table, columns: Sequence[str], source: str, first_row: int = 1) -> NDArray[np.float64]:
-    """Return the columns as a matrix (rows, columns) of numbers that float32 can hold.
-
-    Raises InvalidData; rows are counted from `first_row`.
-    """
-    missing = [column for column in columns if column not in table.column_names]
-    if missing:
-        raise InvalidData(f"{source} has no column {missing[0]!r}")
-    matrix = np.empty((table.num_rows, len(columns)), dtype=np.float64)
-    for i, column in enumerate(columns):
-        matrix[:, i] = _column(table.column(column), column, source, first_row)
-    return matrix
+def as_text(column: Any) -> Any:
+    """Return strings without the blanks around them, dictionary-encoded; words for missing values become null."""
+    trimmed = pc.utf8_trim_whitespace(column)
+    absent = pc.is_in(trimmed, pa.array(MISSING_WORDS, pa.string()))
+    return pc.if_else(absent, None, trimmed).dictionary_encode().cast(TEXT)
 
 
-def _column(values: pa.ChunkedArray, name: str, source: str, first_row: int) -> NDArray[np.float64]:
-    kind = values.type
-    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
-        values = _numbers_of_texts(values, name, source, first_row)
-    if values.null_count:
-        row = pc.index(pc.is_null(values), pa.scalar(True)).as_py()
-        raise InvalidData(f"{source}: row {row + first_row}, column {name!r} has no number (empty, NA or NaN)")
-    column: NDArray[np.float64] = values.cast(pa.float64(), safe=False).to_numpy()
-    wrong = np.flatnonzero(~(np.abs(column) <= np.finfo(np.float32).max))
-    if len(wrong):
-        row, value = wrong[0] + first_row, column[wrong[0]]
-        raise InvalidData(f"{source}: row {row}, column {name!r} is {value}, which is not a finite float32 number")
-    return column
-
-
-def _numbers_of_texts(values: pa.ChunkedArray, name: str, source: str, first_row: int) -> pa.ChunkedArray:
-    """Return the numbers that the texts tell. Raises InvalidData with the first text that tells none."""
-    numbers = []
-    for row, value in enumerate(values.to_pylist(), start=first_row):
-        text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+def _first_undecodable(column: Any) -> int | None:
+    for row, value in enumerate(column):
         try:
-            numbers.append(None if value is None or not text.strip() else float(text))
-        except ValueError:
-            raise InvalidData(f"{source}: row {row}, column {name!r} is {text!r}, not a number") from None
-    return pa.chunked_array([pa.array(numbers, pa.float64())])
+            (value.as_py() or b"").decode()
+        except UnicodeDecodeError:
+            return row
+    return None
+
+
+def plain(table: pa.Table) -> pa.Table:
+    """Return the table with its texts as they are, as others know them."""
+    fields = [pa.field(field.name, pa.string() if is_text(field.type) else field.type) for field in table.schema]
+    return table.cast(pa.schema(fields))
+
+
+def is_number(kind: pa.DataType) -> bool:
+    """Whether values of an Arrow type are numbers as they are."""
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether values of an Arrow type are texts."""
+    return bool(pa.types.is_string(kind) or pa.types.is_dictionary(kind))
+
+
+def is_date(kind: pa.DataType) -> bool:
+    """Whether values of an Arrow type are dates or times."""
+    return bool(pa.types.is_temporal(kind) and not pa.types.is_interval(kind))
+
+
+def to_numbers(column: Any, name: str, *, dates: bool = False) -> Numbers:
+    """Return a tidy column as numbers, NaN where one is missing; a date is its days since 1970. Raises Faulty.
+
+    Every number is one that float32 can hold. Texts tell numbers, or `dates`.
+    """
+    if is_text(column.type):
+        values = _parsed(column, name, day_of if dates else number_of, "a date as 2030-12-31" if dates else "a number")
+    elif is_date(column.type):
+        values = _days(column)
+    else:
+        values = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    largest = np.finfo(np.float32).max
+    with np.errstate(invalid="ignore"):
+        extremes = (np.fmin.reduce(values, initial=0), np.fmax.reduce(values, initial=0))
+        if -largest <= extremes[0] and extremes[1] <= largest:
+            return values
+        row = int(np.flatnonzero(np.abs(values) > largest)[0])
+    raise Faulty(f"is {values[row]}, which is not a finite float32 number", row, name)
+
+
+def _parsed(column: Any, name: str, parse: Callable[[str], float | None], kind: str) -> Numbers:
+    """Return the numbers that texts tell. Raises Faulty with the first text that tells none."""
+    texts = column.dictionary.to_pylist()
+    told = [parse(text) for text in texts]
+    codes = column.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)
+    wrong = np.flatnonzero(np.array([*(number is None for number in told), False])[codes])
+    if len(wrong):
+        row = int(wrong[0])
+        raise Faulty(f"is {texts[codes[row]]!r}, not {kind}", row, name)
+    values: Numbers = np.array([*told, None], np.float64)[codes]
+    return values
+
+
+def number_of(text: str) -> float | None:
+    """Return the number that a text tells, None where it tells none."""
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def day_of(text: str) -> float | None:
+    """Return the days since 1970 of a date or time in ISO 8601, None where a text tells none."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() / SECONDS_OF_DAY
+
+
+def _days(column: Any) -> Numbers:
+    kind = column.type
+    if pa.types.is_duration(kind):
+        seconds = column.cast(pa.duration("us")).cast(pa.int64())
+    elif pa.types.is_time(kind):
+        seconds = column.cast(pa.time64("us")).cast(pa.int64())
+    else:
+        seconds = column.cast(pa.timestamp("us"), safe=False).cast(pa.int64())
+    days: Numbers = seconds.cast(pa.float64()).to_numpy(zero_copy_only=False) / (SECONDS_OF_DAY * 1_000_000)
+    return days

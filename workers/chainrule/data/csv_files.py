@@ -1,0 +1,128 @@
+"""CSV and TSV -> tables."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import csv
+
+from chainrule.data.faults import Faulty, sentence
+from chainrule.data.files import File
+from chainrule.data.fragments import Dialect, Digest, Fragment
+from chainrule.data.records import chunks, end_of_rows
+from chainrule.data.streams import Read, feed, packing, unpacked
+from chainrule.data.tables import MISSING_WORDS, check_names
+
+HEAD_BYTES = 1 << 20
+NULLS = [blank + word for word in MISSING_WORDS for blank in ("", " ")]
+UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+def plan(file: File, dialect: Dialect, digest: Digest) -> Iterator[Fragment]:
+    """Yield ranges of whole rows; of a compressed file the whole. `digest` takes in the file's bytes."""
+    names, start = header(file, dialect)
+    if packing(file.name):
+        feed(file, digest.update)
+        yield Fragment(file, names, start)
+        return
+    with unpacked(file, dialect.unpack_limit) as read:
+
+        def read_hashed(count: int) -> bytes:
+            digest.update(piece := read(count))
+            return piece
+
+        end = 0
+        for chunk in chunks(read_hashed, dialect.delimiter_of(file)):
+            begin, end = max(end, start), end + len(chunk)
+            if begin < end:
+                yield Fragment(file, names, begin, end)
+
+
+def header(file: File, dialect: Dialect) -> tuple[tuple[str, ...], int]:
+    """Return the columns' names and where the first row begins, in unpacked bytes. Raises Faulty."""
+    head, delimiter = first_bytes(file, dialect), dialect.delimiter_of(file)
+    if head[:2] in UTF16:
+        raise Faulty("is UTF-16 text, not UTF-8")
+    begin = len(head) - len(head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n"))
+    end = _first_row(head, begin, delimiter)
+    if begin == end:
+        raise Faulty(f"is not a CSV file{' with a header line' if dialect.header else ''}: it is empty")
+    try:
+        options = csv.ParseOptions(delimiter=delimiter)
+        names = csv.read_csv(pa.py_buffer(head[begin:end] + b"\n"), parse_options=options).column_names
+    except UnicodeDecodeError:
+        raise Faulty("is not UTF-8 text in its header line") from None
+    except pa.ArrowInvalid as error:
+        raise Faulty(f"is not a CSV file: {sentence(error)}") from None
+    if not dialect.header:
+        return tuple(f"f{i}" for i in range(len(names))), begin
+    check_names(names)
+    return tuple(names), end
+
+
+def first_bytes(file: File, dialect: Dialect) -> bytes:
+    """Return the beginning of the text."""
+    with unpacked(file, dialect.unpack_limit) as read:
+        return read(HEAD_BYTES)
+
+
+def _first_row(head: bytes, begin: int, delimiter: str) -> int:
+    """Return where the first row ends."""
+    end = head.find(b"\n", begin) + 1
+    while end and end_of_rows(head[begin:end], delimiter) == 0:
+        end = head.find(b"\n", end) + 1
+    return end or len(head)
+
+
+def read(fragment: Fragment, dialect: Dialect) -> Iterator[pa.Table]:
+    """Yield the rows. Raises Faulty with the row behind the last table."""
+    file = fragment.file
+    if fragment.stop is not None:
+        with file.open() as opened:
+            opened.seek(fragment.start)
+            content = opened.read(fragment.stop - fragment.start)
+        yield _parse(content, fragment, dialect)
+        return
+    with unpacked(file, dialect.unpack_limit) as read_next:
+        for chunk in chunks(_behind(fragment.start, read_next), dialect.delimiter_of(file)):
+            yield _parse(bytes(chunk), fragment, dialect)
+
+
+def _behind(start: int, read_next: Read) -> Read:
+    read_next(start)
+    return read_next
+
+
+def _parse(content: bytes, fragment: Fragment, dialect: Dialect) -> pa.Table:
+    nul = content.find(b"\0")
+    if nul >= 0:
+        raise Faulty("has a NUL byte", content.count(b"\n", 0, nul))
+    ragged: list[csv.InvalidRow] = []
+
+    def note(row: csv.InvalidRow) -> str:
+        ragged.append(row)
+        return "error"
+
+    delimiter = dialect.delimiter_of(fragment.file)
+    try:
+        return csv.read_csv(
+            pa.py_buffer(content),
+            csv.ReadOptions(column_names=fragment.names, use_threads=False, block_size=max(1 << 20, len(content))),
+            csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=note),
+            _conversion(fragment),
+        )
+    except pa.ArrowInvalid as error:
+        if ragged:
+            whole = "header line" if dialect.header else "first row"
+            problem = f"has {ragged[0].actual_columns} values, the {whole} {ragged[0].expected_columns}"
+            raise Faulty(problem, ragged[0].number - 1) from None
+        raise Faulty(f"is not a CSV file: {sentence(error)}") from None
+
+
+def _conversion(fragment: Fragment) -> Any:
+    return csv.ConvertOptions(
+        null_values=NULLS,
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+        column_types={name: pa.string() for name in fragment.as_text},
+    )

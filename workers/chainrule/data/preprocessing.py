@@ -1,0 +1,59 @@
+"""Raw rows -> the rows X that the network sees: each column's encoder, and behind it one scaling of all numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from chainrule.data.encoders import Encoder
+from chainrule.data.scaling import Scaling
+from chainrule.data.tables import Numbers
+from chainrule.nn import Array
+
+ROWS_AT_ONCE = 4096
+"""So many rows stay in the cache until they are float32."""
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What was fitted on training rows."""
+
+    encoders: tuple[Encoder, ...]
+    scaling: Scaling
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The names of the network's inputs."""
+        return tuple(name for encoder in self.encoders for name in encoder.features)
+
+    def apply(self, block: pa.Table, rows: NDArray[np.int64] | None = None) -> Array:
+        """Return X (rows, n^0) of a tidy table whose columns are found by name, or of some of its rows. Raises Faulty.
+
+        The table needs no column that the encoders do not name.
+        """
+        columns = [column_of(block, encoder.column) for encoder in self.encoders]
+        columns = columns if rows is None else [column.take(pa.array(rows)) for column in columns]
+        values = [encoder.read(column) for encoder, column in zip(self.encoders, columns, strict=True)]
+        X = np.empty((block.num_rows if rows is None else len(rows), len(self.scaling.mean)), np.float32)
+        for start in range(0, len(X), ROWS_AT_ONCE):
+            part = X[start : start + ROWS_AT_ONCE]
+            self.scaling.apply(self._numbers([each[start : start + len(part)] for each in values], len(part)), part)
+        return X
+
+    def _numbers(self, values: Sequence[NDArray[Any]], rows: int) -> Numbers:
+        numbers, begin = np.empty((rows, len(self.scaling.mean))), 0
+        for encoder, part in zip(self.encoders, values, strict=True):
+            end = begin + len(encoder.features)
+            encoder.write(part, numbers[:, begin:end])
+            begin = end
+        return numbers
+
+
+def column_of(block: pa.Table, name: str) -> pa.Array:
+    """Return a column; one that a block of JSON lines does not have is missing in all its rows."""
+    if name not in block.column_names:
+        return pa.nulls(block.num_rows)
+    return block.column(name).combine_chunks()

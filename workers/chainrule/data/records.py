@@ -1,0 +1,69 @@
+"""Text -> chunks that end where a row ends. Pure."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from chainrule.data.faults import Faulty
+
+CHUNK_BYTES = 16 << 20
+LONGEST_ROW = 4 * CHUNK_BYTES
+QUOTE, NEWLINES = ord('"'), b"\r\n"
+
+
+def chunks(read: Callable[[int], bytes], delimiter: str | None, size: int | None = None) -> Iterator[memoryview]:
+    """Yield what `read` gives in chunks of whole rows, about `size` bytes each, by default CHUNK_BYTES. Raises Faulty.
+
+    `read(n)` gives n bytes, fewer at the end only: so the chunks follow from the bytes alone. A line break between
+    quotes, in a format that has a `delimiter`, ends no row.
+    """
+    size = size or CHUNK_BYTES
+    data, wanted = b"", size
+    while len(data := data + read(wanted - len(data))) == wanted:
+        end = end_of_rows(data, delimiter)
+        if end == 0 and wanted >= LONGEST_ROW:
+            raise Faulty(f"has a row of more than {LONGEST_ROW >> 20} MiB: is a quote left open?")
+        if end:
+            yield memoryview(data)[:end]
+        data, wanted = data[end:], size if end else 2 * wanted
+    if data:
+        yield memoryview(data)
+
+
+def end_of_rows(data: bytes, delimiter: str | None) -> int:
+    """Return where the last whole row of `data`, which begins with a row, ends; 0 where none does."""
+    end = data.rfind(b"\n")
+    if delimiter is None or end < 0 or data.find(b'"') < 0:
+        return end + 1
+    quotes = _quotes(data, delimiter)
+    while end >= 0:
+        before = int(np.searchsorted(quotes, end))
+        if before % 2 == 0:
+            break
+        end = data.rfind(b"\n", 0, int(quotes[before - 1]))
+    return end + 1
+
+
+def _quotes(data: bytes, delimiter: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Return the places of the quotes that open and close values, in turns; another quote is part of a value."""
+    text = np.frombuffer(data, np.uint8)
+    quotes = np.flatnonzero(text == QUOTE)
+    ends = np.isin(text, np.frombuffer(delimiter.encode() + NEWLINES + b'"', np.uint8))
+    opening, closing = quotes[::2], quotes[1::2]
+    regular = ends[opening[opening > 0] - 1].all() and ends[closing[closing < len(text) - 1] + 1].all()
+    return quotes if regular else np.fromiter(_walk(data, delimiter), np.int64)
+
+
+def _walk(data: bytes, delimiter: str) -> Iterator[int]:
+    """Yield the same, one value after the other: for text with quotes within values that have none around them."""
+    starts, place, opened = delimiter.encode() + NEWLINES, 0, False
+    while (found := data.find(b'"', place)) >= 0:
+        place = found + 1
+        if not opened and (found == 0 or data[found - 1] in starts):
+            opened = True
+            yield found
+        elif opened and data[place : place + 1] == b'"':
+            place += 1
+        elif opened:
+            opened = False
+            yield found

@@ -1,0 +1,66 @@
+"""Files as streams of their unpacked bytes, never more of them than a limit."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+import pyarrow as pa
+
+from chainrule.data.faults import Faulty
+from chainrule.data.files import PIECE_BYTES, File
+
+Read: TypeAlias = Callable[[int], bytes]
+"""`read(n)` gives the next n bytes; fewer at the end only."""
+PACKINGS = {".gz": "gzip", ".zst": "zstd"}
+
+
+def packing(name: str) -> str | None:
+    """Return how a file of this name is compressed."""
+    return next((kind for suffix, kind in PACKINGS.items() if name.lower().endswith(suffix)), None)
+
+
+@contextmanager
+def unpacked(file: File, limit: int) -> Iterator[Read]:
+    """Give the file from its beginning, unpacked where its name says that it is compressed."""
+    with file.open() as opened:
+        kind = packing(file.name)
+        yield _capped(pa.CompressedInputStream(opened, kind), limit) if kind else full(opened.read)
+
+
+def full(read: Callable[[int], Any]) -> Read:
+    """Return a reader that gives as much as is asked for."""
+
+    def read_all(count: int) -> bytes:
+        parts, left = [], count
+        while left and (part := read(left)):
+            parts.append(bytes(part))
+            left -= len(part)
+        return b"".join(parts)
+
+    return read_all
+
+
+def _capped(stream: Any, limit: int) -> Read:
+    read_all, left = full(stream.read), limit
+
+    def read(count: int) -> bytes:
+        nonlocal left
+        part = read_all(min(count, left + 1))
+        left -= len(part)
+        if left < 0:
+            raise beyond(limit)
+        return part
+
+    return read
+
+
+def beyond(limit: int) -> Faulty:
+    """Return the fault of a file that unpacks to more than the limit, in bytes."""
+    return Faulty(f"unpacks to more than {limit:,} bytes; data.unpack_limit allows more")
+
+
+def feed(file: File, take: Callable[[bytes], None]) -> None:
+    """Pass on all bytes of the file as it is."""
+    with file.open() as opened:
+        while piece := opened.read(PIECE_BYTES):
+            take(piece)
