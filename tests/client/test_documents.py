@@ -1,12 +1,12 @@
 from dataclasses import replace
 
-from chainrule.client.documents import event_document, job_document
+from chainrule.client.documents import event_document, in_order, job_document
 
 
 class TestDocuments:
     def test_of_a_job_has_these_keys(self, job):
         document = job_document(job)
-        keys = "id name state reason version steps epoch workers max_workers metrics weights_sha256"
+        keys = "id name state reason version steps epoch workers max_workers metrics confusion weights_sha256"
         assert list(document) == [*keys.split(), "created", "started", "finished"]
         assert document["created"] == "2026-03-01T12:00:00.000Z"
         assert document["reason"] is document["weights_sha256"] is document["finished"] is None
@@ -14,6 +14,10 @@ class TestDocuments:
     def test_of_a_job_has_null_for_what_json_cannot_say(self, job):
         diverged = replace(job, metrics={"train": {"loss": float("nan")}})
         assert job_document(diverged)["metrics"] == {"train": {"loss": None}}
+
+    def test_classes_are_in_order_of_their_numbers_or_names(self):
+        assert in_order(["10", "9", "-1"]) == ["-1", "9", "10"]
+        assert in_order(["10", "9", "a"]) == ["10", "9", "a"]
 
     def test_of_an_event_has_the_job_in_it(self, remote):
         event = remote.events[3]

@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from chainrule.client.tables import job_table, jobs_table
+from chainrule.client.tables import confusion_table, job_table, jobs_table
 
 
 def test_shows_one_job_by_name_and_value(pipe, job):
@@ -10,6 +10,16 @@ def test_shows_one_job_by_name_and_value(pipe, job):
     assert rows["validation"].strip() == "accuracy 0.9610, loss 0.5000"
     assert rows["weights"].strip() == "5" * 64
     assert "finished" not in rows
+
+
+def test_shows_what_was_taken_for_what_in_the_order_of_the_classes(pipe, job):
+    confusion = {"10": {"2": 1.0, "10": 7.0}, "2": {"2": 5.0, "10": 0.5}}
+    pipe.print(confusion_table(replace(job, confusion=confusion)))
+    assert [line.split() for line in pipe.file.getvalue().splitlines()] == [
+        ["CLASS", "AS", "2", "AS", "10"],
+        ["2", "5", "0.5"],
+        ["10", "1", "7"],
+    ]
 
 
 def test_shows_jobs_a_line_each_and_cut_nothing(pipe, job):

@@ -8,7 +8,7 @@ from chainrule.wire.errors import InvalidData
 @pytest.fixture
 def rows():
     """Thirty rows of x, a class that a third of them have, a number and a weight."""
-    return [(x, "rare" if x % 3 == 0 else "common", x / 4, x % 5) for x in range(30)]
+    return [(x, "rare" if x % 3 == 0 else "common", x / 4, x % 5 + 1) for x in range(30)]
 
 
 HEADER = ("x", "label", "y", "w")
@@ -66,12 +66,12 @@ def test_rows_may_have_weights(csv, job, rows):
     summary, shards = load_dataset(job(csv([HEADER, *rows]), data={"weight": "w", "scaling": "none"}))
     assert summary.columns == ("x", "y")
     for shard in shards:
-        np.testing.assert_array_equal(shard.weights, shard.X[:, 0] % 5)
-        np.testing.assert_array_equal(shard.validation_weights, shard.validation_X[:, 0] % 5)
+        np.testing.assert_array_equal(shard.weights, shard.X[:, 0] % 5 + 1)
+        np.testing.assert_array_equal(shard.validation_weights, shard.validation_X[:, 0] % 5 + 1)
     assert len({shard.sha256 for shard in shards}) == len(shards)
 
 
-@pytest.mark.parametrize(("bad", "said"), [(-1, "is -1, but a weight must be >= 0"), ("", "has no number")])
+@pytest.mark.parametrize(("bad", "said"), [(-1, "is -1, but a weight must be > 0"), ("", "has no number")])
 def test_a_wrong_weight_is_refused_with_its_place(csv, job, rows, bad, said):
     rows[4] = (4, "common", 1, bad)
     with pytest.raises(InvalidData, match=f"row 5, column 'w' {said}"):
@@ -88,7 +88,7 @@ def test_balanced_classes_count_the_same(csv, job, rows):
 def test_classes_may_be_given_weights(csv, job, rows):
     data = {"class_weights": {"rare": 3.0}, "weight": "w", "scaling": "none"}
     _, shards = load_dataset(job(csv([HEADER, *rows]), data=data))
-    expected = (targets(shards, "X")[:, 0] % 5) * np.where(targets(shards) == 1, 3, 1)
+    expected = (targets(shards, "X")[:, 0] % 5 + 1) * np.where(targets(shards) == 1, 3, 1)
     np.testing.assert_array_equal(targets(shards, "weights"), expected)
     with pytest.raises(InvalidData, match="names 'ruby', but the classes are common, rare"):
         load_dataset(job(csv([HEADER, *rows]), data={"class_weights": {"ruby": 1}}))

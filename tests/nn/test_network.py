@@ -156,6 +156,23 @@ def test_evaluate_tells_the_loss_and_how_many_rows_are_right(problem):
     assert right == (np.argmax(A, axis=1) == np.argmax(Y, axis=1)).sum() * LOSSES[network.loss].classes
 
 
+@given(problems(), st.integers(0, 2**32))
+def test_a_row_that_counts_twice_is_two_rows(problem, seed):
+    network, flat, X, Y = problem
+    parameters, w = Parameters.view(flat, network.sizes), np.random.default_rng(seed).integers(1, 4, len(X))
+    weighted, repeated = Parameters.empty(network.sizes), Parameters.empty(network.sizes)
+    X2, Y2 = np.repeat(X, w, axis=0), np.repeat(Y, w, axis=0)
+    step, other = Backpropagation(network, len(X)), Backpropagation(network, len(X2))
+    loss = step.loss_and_gradient(parameters, X, Y, weighted, w=w.astype(np.float32))
+    expected = other.loss_and_gradient(parameters, X2, Y2, repeated)
+    assert loss == pytest.approx(expected, rel=1e-4, abs=1e-5)
+    np.testing.assert_allclose(weighted.flat, repeated.flat, rtol=1e-3, atol=1e-4 * max(1, np.abs(repeated.flat).max()))
+    outputs = np.empty((len(X), network.sizes[-1]), np.float32)
+    told, right = step.evaluate(parameters, X, Y, w.astype(np.float32), outputs)
+    assert (told, right) == (pytest.approx(expected, rel=1e-4, abs=1e-5), other.evaluate(parameters, X2, Y2)[1])
+    np.testing.assert_allclose(outputs, predict(network, parameters, X), rtol=1e-4, atol=1e-5)
+
+
 @given(problems())
 def test_a_step_changes_neither_its_parameters_nor_its_rows(problem):
     network, flat, X, Y = problem

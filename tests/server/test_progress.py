@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 
 from chainrule.data.dataset import DatasetSummary
 from chainrule.data.scaling import Scaling
@@ -15,6 +16,8 @@ SPEC = parse_spec(
     }
 )
 SUMMARY = DatasetSummary(("a",), ("no", "yes"), 2, (20, 20), 10, Scaling((0.0,), (1.0,)), "")
+
+MEASURED = {"loss": 0.5, "accuracy": 0.75, "auc": 0.8}
 
 
 def report(version, steps=(), evaluations=(), workers=2, pushes=None, warnings=(), ended=False, **more):
@@ -33,19 +36,20 @@ def report(version, steps=(), evaluations=(), workers=2, pushes=None, warnings=(
     } | more
 
 
-def told(board, *reports, seconds_between=1.0):
-    """Play reports to a new job; return it as it is then, and its events."""
+def told(board, *reports, seconds_between=1.0, kept=None, summary=SUMMARY):
+    """Play reports to a new job and conclude it; return it as it is then, and its events."""
     now = 0.0
 
     async def scenario():
         nonlocal now
         job = await board.create(SPEC.document(), None)
         await board.move(job.id, Move.START)
-        progress = Progress(job.id, board, SPEC, SUMMARY, lambda: now)
+        progress = Progress(job.id, board, SPEC, summary, lambda: now)
         await progress.begin(0)
         for each in reports:
             now += seconds_between
             await progress.take(each)
+        await progress.conclude(kept)
         return await board.read(board.store.job, job.id)
 
     job = asyncio.run(scenario())
@@ -54,9 +58,13 @@ def told(board, *reports, seconds_between=1.0):
 
 def test_a_report_becomes_history_metrics_and_figures(board):
     steps = [(0, 0.9, 10, 0.002), (1, 0.8, 10, 0.003)]
-    job, _ = told(board, report(2, steps, pushes={"applied": 4, "stale": 1}), report(4, [], [(4, 0.5, 0.75)]))
+    job, _ = told(
+        board,
+        report(2, steps, pushes={"applied": 4, "stale": 1}),
+        report(4, [], [(4, 0.5, 0.75, MEASURED, {})]),
+    )
     assert (job.state, job.version, job.epoch, job.steps, job.workers) == (JobState.RUNNING, 4, 1, 20, 2)
-    assert job.metrics == {"train": {"loss": 0.8}, "validation": {"loss": 0.5, "accuracy": 0.75}}
+    assert job.metrics == {"train": {"loss": 0.8}, "validation": MEASURED}
     assert board.store.losses(job.id) == [(0, 0.9), (1, 0.8)]
     live = board.live[job.id]
     assert (live.samples, live.pushes) == (20, {"applied": 4, "stale": 1})
@@ -75,7 +83,20 @@ def test_progress_is_told_at_a_pace_that_a_person_can_follow(board):
 
 
 def test_a_regression_has_no_accuracy(board):
-    assert told(board, report(4, [], [(4, 0.5, None)]))[0].metrics == {"validation": {"loss": 0.5}}
+    assert told(board, report(4, [], [(4, 0.5, None, {"loss": 0.5}, {})]))[0].metrics == {"validation": {"loss": 0.5}}
+
+
+def test_what_is_told_at_the_end_is_of_the_weights_that_are_kept(board):
+    evaluations = [(4, 0.5, 0.75, MEASURED, {"no": {"no": 3.0}}), (8, 0.6, 0.7, {"loss": 0.6}, {"no": {"no": 2.0}})]
+    for kept, loss, rows in ((4, 0.5, 3.0), (None, 0.6, 2.0)):
+        job, _ = told(board, report(8, [], evaluations), kept=kept)
+        assert (job.metrics["validation"]["loss"], job.confusion) == (loss, {"no": {"no": rows}})
+
+
+def test_what_is_strange_in_the_data_is_told_once(board):
+    summary = replace(SUMMARY, warnings=("column 'id' is strange",))
+    _, events = told(board, summary=summary)
+    assert [b"is strange" in event for event in events].count(True) == 1
 
 
 def test_warnings_are_events(board):

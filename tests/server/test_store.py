@@ -209,8 +209,10 @@ def first_version(path):
     job, _ = store.create(SPEC, None, NOW)
     store.close()
     with sqlite3.connect(path) as old:
-        for column in ("max_workers", "machines", "faults"):
+        for column in ("max_workers", "machines", "faults", "confusion"):
             old.execute(f"alter table jobs drop column {column}")
+        for column in ("metrics", "confusion"):
+            old.execute(f"alter table evaluations drop column {column}")
         old.execute("drop table fingerprints")
         old.execute("pragma user_version = 1")
     old.close()
@@ -249,6 +251,13 @@ def test_a_full_disk_is_an_error_and_nothing_half_is_kept(store, job_id):
     with pytest.raises(TooMuch, match="full"):
         store.update(job_id, NOW, {"version": 7}, event=("warning", "x" * 100_000))
     assert store.job(job_id) == before
+
+
+def test_the_evaluation_of_a_version_and_the_last_one_are_there(store, job_id):
+    assert store.evaluation(job_id, None) is None
+    rows = [(v, 0.1 * v, None, {"r2": 0.5 * v}, {}) for v in (4, 8)]
+    store.update(job_id, NOW, {}, history={"evaluations": rows})
+    assert [store.evaluation(job_id, v)["metrics"] for v in (4, 8, None)] == [{"r2": 2.0}, {"r2": 4.0}, {"r2": 4.0}]
 
 
 def test_hashes_are_on_record_beside_the_losses(store, job_id):

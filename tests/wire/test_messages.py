@@ -137,6 +137,7 @@ jobs = st.builds(
     state=st.sampled_from(JobState),
     created=moments,
     reason=st.text(max_size=20),
+    confusion=metrics,
     version=big,
     steps=big,
     epoch=big,

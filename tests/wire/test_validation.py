@@ -121,7 +121,7 @@ def test_the_sentence_names_path_and_problem():
         (
             {"data": {"class_weights": {"a": -1}}},
             "data.class_weights",
-            'must be "balanced", or a table with a number >= 0 for each class',
+            'must be "balanced", or a table with a number > 0 for each class',
         ),
         ({"data": {"labels": ["a"]}}, "data.labels", "stands beside data.label: give one of them"),
         (

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chainrule.data.metrics import Layout, metrics
 from chainrule.data.shard_tree import Node, largest_nodes
 from chainrule.data.shards import Shard
 from chainrule.nn import Network, Parameters, generator, initialize
@@ -108,6 +111,28 @@ def test_a_shard_without_rows_left_gives_zeros():
     partial = compute(PartialComputer(spec(), NETWORK, STEPS_PER_EPOCH, own), (1, 2), version=1)
     assert not partial.gradient.any()
     assert (partial.training, partial.validation) == (Sums(), Sums())
+
+
+def test_a_weight_says_how_often_a_row_counts():
+    own = shards()
+    heavy = {k: replace(s, weights=np.full(len(s.X), 3, np.float32)) for k, s in own.items()}
+    heavy = {k: replace(s, validation_weights=np.full(7, 2, np.float32)) for k, s in heavy.items()}
+    plain, weighted = (compute(PartialComputer(spec(), NETWORK, STEPS_PER_EPOCH, s), (0, 2)) for s in (own, heavy))
+    np.testing.assert_allclose(weighted.gradient, 3 * plain.gradient, rtol=1e-4, atol=1e-5)
+    for three, one, factor in (
+        (weighted.training, plain.training, 3),
+        (weighted.validation, plain.validation, 2),
+    ):
+        assert three.weight == factor * one.weight
+        assert three.loss == pytest.approx(factor * one.loss)
+        np.testing.assert_allclose(three.figures, factor * np.array(one.figures), rtol=1e-6)
+
+
+def test_the_figures_are_those_of_the_networks_outputs(computer):
+    validation = compute(computer, (0, SHARDS), train=False).validation
+    found = metrics(Layout.of(NETWORK), validation.figures, validation.weight)
+    assert found["log_loss"] == pytest.approx(validation.loss / validation.weight, rel=1e-6)
+    assert found["accuracy"] == validation.right / validation.weight
 
 
 def test_numbers_are_compared_as_they_are():

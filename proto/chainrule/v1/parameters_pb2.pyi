@@ -131,14 +131,16 @@ class Partial(_message.Message):
     def __init__(self, version: _Optional[int] = ..., node: _Optional[_Union[Node, _Mapping]] = ..., gradient_bytes: _Optional[int] = ..., training: _Optional[_Union[Sums, _Mapping]] = ..., validation: _Optional[_Union[Sums, _Mapping]] = ..., slot: _Optional[int] = ...) -> None: ...
 
 class Sums(_message.Message):
-    __slots__ = ("loss", "weight", "right")
+    __slots__ = ("loss", "weight", "right", "figures")
     LOSS_FIELD_NUMBER: _ClassVar[int]
     WEIGHT_FIELD_NUMBER: _ClassVar[int]
     RIGHT_FIELD_NUMBER: _ClassVar[int]
+    FIGURES_FIELD_NUMBER: _ClassVar[int]
     loss: float
     weight: float
     right: float
-    def __init__(self, loss: _Optional[float] = ..., weight: _Optional[float] = ..., right: _Optional[float] = ...) -> None: ...
+    figures: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, loss: _Optional[float] = ..., weight: _Optional[float] = ..., right: _Optional[float] = ..., figures: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class GradientChunk(_message.Message):
     __slots__ = ("offset", "data")

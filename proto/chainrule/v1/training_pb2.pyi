@@ -41,8 +41,15 @@ class Metrics(_message.Message):
     def __init__(self, values: _Optional[_Mapping[str, float]] = ...) -> None: ...
 
 class Job(_message.Message):
-    __slots__ = ("id", "name", "state", "reason", "version", "steps", "epoch", "workers", "metrics", "weights_sha256", "created", "started", "finished", "samples_per_second", "events", "max_workers")
+    __slots__ = ("id", "name", "state", "reason", "version", "steps", "epoch", "workers", "metrics", "weights_sha256", "created", "started", "finished", "samples_per_second", "events", "max_workers", "confusion")
     class MetricsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Metrics
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Metrics, _Mapping]] = ...) -> None: ...
+    class ConfusionEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
@@ -65,6 +72,7 @@ class Job(_message.Message):
     SAMPLES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
     EVENTS_FIELD_NUMBER: _ClassVar[int]
     MAX_WORKERS_FIELD_NUMBER: _ClassVar[int]
+    CONFUSION_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
     state: JobState
@@ -81,7 +89,8 @@ class Job(_message.Message):
     samples_per_second: float
     events: int
     max_workers: int
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[_Union[JobState, str]] = ..., reason: _Optional[str] = ..., version: _Optional[int] = ..., steps: _Optional[int] = ..., epoch: _Optional[int] = ..., workers: _Optional[int] = ..., metrics: _Optional[_Mapping[str, Metrics]] = ..., weights_sha256: _Optional[str] = ..., created: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., started: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., finished: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., samples_per_second: _Optional[float] = ..., events: _Optional[int] = ..., max_workers: _Optional[int] = ...) -> None: ...
+    confusion: _containers.MessageMap[str, Metrics]
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[_Union[JobState, str]] = ..., reason: _Optional[str] = ..., version: _Optional[int] = ..., steps: _Optional[int] = ..., epoch: _Optional[int] = ..., workers: _Optional[int] = ..., metrics: _Optional[_Mapping[str, Metrics]] = ..., weights_sha256: _Optional[str] = ..., created: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., started: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., finished: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., samples_per_second: _Optional[float] = ..., events: _Optional[int] = ..., max_workers: _Optional[int] = ..., confusion: _Optional[_Mapping[str, Metrics]] = ...) -> None: ...
 
 class JobEvent(_message.Message):
     __slots__ = ("number", "time", "kind", "message", "job")

@@ -26,6 +26,8 @@ class JobState(StrEnum):
 class Job:
     """A job at one moment. `steps` is 0 until the data has been read; `metrics` is by split, then by metric.
 
+    At the end `confusion` has the weight of the validation rows by right class, then by predicted class.
+
     Of at most `max_workers`, which the user may change, `workers` take part.
     """
 
@@ -40,6 +42,7 @@ class Job:
     workers: int = 0
     max_workers: int = 1
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
+    confusion: dict[str, dict[str, float]] = field(default_factory=dict)
     weights_sha256: str | None = None
     started: datetime | None = None
     finished: datetime | None = None

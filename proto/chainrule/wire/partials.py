@@ -1,6 +1,7 @@
 """What a worker pushes: sums over the rows of one node of the shard tree."""
 
 import math
+import operator
 import struct
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,28 +15,32 @@ from chainrule.v1 import parameters_pb2 as pb
 
 @dataclass(frozen=True)
 class Sums:
-    """Σ w_i E_i, Σ w_i and the weight of the rows whose largest output is the right one."""
+    """Σ w_i E_i, Σ w_i, the weight of the rows whose largest output is the right one, and sums for other metrics."""
 
     loss: float = 0.0
     weight: float = 0.0
     right: float = 0.0
+    figures: tuple[float, ...] = ()
 
     def __add__(self, other: "Sums") -> "Sums":
-        return Sums(self.loss + other.loss, self.weight + other.weight, self.right + other.right)
+        figures = self.figures or other.figures
+        if self.figures and other.figures:
+            figures = tuple(map(operator.add, self.figures, other.figures))
+        return Sums(self.loss + other.loss, self.weight + other.weight, self.right + other.right, figures)
 
     @property
     def finite(self) -> bool:
         """Whether all numbers are finite."""
-        return math.isfinite(self.loss) and math.isfinite(self.weight) and math.isfinite(self.right)
+        return all(map(math.isfinite, (self.loss, self.weight, self.right, *self.figures)))
 
     def message(self) -> pb.Sums:
         """Return the message of the sums."""
-        return pb.Sums(loss=self.loss, weight=self.weight, right=self.right)
+        return pb.Sums(loss=self.loss, weight=self.weight, right=self.right, figures=self.figures)
 
     @classmethod
     def from_message(cls, message: pb.Sums) -> "Sums":
         """Return the sums of a message."""
-        return cls(message.loss, message.weight, message.right)
+        return cls(message.loss, message.weight, message.right, tuple(message.figures))
 
 
 @dataclass(frozen=True)
@@ -64,9 +69,9 @@ class Partial:
     def digest(self) -> bytes:
         """The hash of gradient and sums, by which partials are compared: XXH3 finds accidents."""
         result = xxhash.xxh3_128(self.gradient.data)
-        sums = (self.training, self.validation)
-        numbers = [number for each in sums for number in (each.loss, each.weight, each.right)]
-        result.update(struct.pack("<6d", *numbers))
+        for sums in (self.training, self.validation):
+            numbers = (sums.loss, sums.weight, sums.right, *sums.figures)
+            result.update(struct.pack(f"<{len(numbers)}d", *numbers))
         return result.digest()
 
     def add(self, other: "Partial") -> "Partial":

@@ -49,8 +49,8 @@ Columns = Annotated[tuple[Source, ...], MinLen(1)]
 
 def _class_weights(value: Any) -> Any:
     numbers = value.values() if isinstance(value, dict) else [] if value == "balanced" else [None]
-    if not all(isinstance(number, int | float) and 0 <= number < math.inf for number in numbers):
-        raise ValueError('must be "balanced", or a table with a number >= 0 for each class')
+    if not all(isinstance(number, int | float) and 0 < number < math.inf for number in numbers):
+        raise ValueError('must be "balanced", or a table with a number > 0 for each class')
     return {name: float(number) for name, number in value.items()} if isinstance(value, dict) else value
 
 

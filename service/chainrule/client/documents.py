@@ -1,13 +1,14 @@
 """Jobs and events -> plain data for JSON."""
 
 import math
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from chainrule.wire.job import Job, JobEvent
 
 _KEYS = (
-    *("id", "name", "state", "reason", "version", "steps", "epoch", "workers", "max_workers", "metrics"),
+    *("id", "name", "state", "reason", "version", "steps", "epoch", "workers", "max_workers", "metrics", "confusion"),
     *("weights_sha256", "created", "started", "finished"),
 )
 
@@ -21,6 +22,14 @@ def event_document(event: JobEvent) -> dict[str, Any]:
     """Return what `watch --json` prints for an event."""
     document = {"number": event.number, "time": plain(event.time), "kind": event.kind, "message": event.message}
     return document | {"job": job_document(event.job)}
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Return the names of classes in their order: by number where all are numbers."""
+    try:
+        return sorted(names, key=float)
+    except ValueError:
+        return sorted(names)
 
 
 def plain(value: Any) -> Any:

@@ -10,11 +10,13 @@ from chainrule.client.client import Client
 from chainrule.client.connection import SERVER_VARIABLE, service_address
 from chainrule.client.display import open_console
 from chainrule.client.documents import job_document
-from chainrule.client.tables import job_table
+from chainrule.client.tables import confusion_table, job_table
 from chainrule.wire.job import Job
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _ADDRESS = "chainrule.server"
+WIDEST_CONFUSION = 20
+"""A confusion matrix of more classes is for programs: `--json`."""
 
 
 def _remember(context: click.Context, _: click.Parameter, address: str | None) -> None:
@@ -61,4 +63,7 @@ def print_job(job: Job, as_json: bool) -> None:
     if as_json:
         print_json(job_document(job))
     else:
-        open_console().print(job_table(job))
+        console = open_console()
+        console.print(job_table(job))
+        if 0 < len(job.confusion) <= WIDEST_CONFUSION:
+            console.print("", confusion_table(job), sep="\n")

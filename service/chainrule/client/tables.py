@@ -6,6 +6,7 @@ from datetime import datetime
 from rich.table import Table
 
 from chainrule.client.display import progress_text, state_text
+from chainrule.client.documents import in_order
 from chainrule.wire.job import Job
 
 _COLUMNS = ("ID", "NAME", "STATE", "STEP", "LOSS", "ACCURACY", "WORKERS", "REASON")
@@ -28,6 +29,18 @@ def job_table(job: Job) -> Table:
     for name, value in rows.items():
         if value:
             table.add_row(name, value)
+    return table
+
+
+def confusion_table(job: Job) -> Table:
+    """Return how many validation rows of each class were taken for which, a line for each right class."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    names = in_order(job.confusion)
+    table.add_column("CLASS")
+    for name in names:
+        table.add_column(f"AS {name}", justify="right")
+    for right in names:
+        table.add_row(right, *(f"{job.confusion[right].get(name, 0):g}" for name in names))
     return table
 
 

@@ -15,6 +15,7 @@ from chainrule.data.model import Model
 from chainrule.nn import Parameters
 from chainrule.parameter_server.checkpoints import Checkpoint, write_checkpoint
 from chainrule.parameter_server.coordinator import Coordinator
+from chainrule.parameter_server.evaluation import evaluate
 from chainrule.parameter_server.local import LocalDoor, share
 from chainrule.parameter_server.reports import Report
 from chainrule.parameter_server.restore import restore
@@ -45,6 +46,7 @@ class ParameterServer:
         for warning in warnings:
             self._coordinator.warn(warning)
         self._saved = (state.version if state.version else -1, state.memory.ended)
+        self._kept: int | None = None  # the version of the best weights so far, of a job that stops early
         self._ended, self._saving = threading.Event(), threading.Lock()
 
     def serve(self, host: str) -> None:
@@ -64,6 +66,8 @@ class ParameterServer:
             if self._door is not None:
                 self._door.close()
             server.stop(grace=2).wait()
+        if self._coordinator.complete and self._kept is not None:
+            self._control.send("kept", version=self._kept)
         self._control.send("ended", complete=self._coordinator.complete, reason=self._coordinator.conclusion)
 
     def _save_at_the_end(self) -> None:
@@ -93,18 +97,14 @@ class ParameterServer:
 
     def _report(self, report: Report) -> bool:
         """Tell the service what has happened; return whether that was all."""
-        classes = bool(self._summary.classes)
+        network = self._summary.network(self._spec)
         steps = [
             (step.version, step.training.loss / step.training.weight, int(step.training.weight), seconds)
             for step, seconds in report.steps
             if step.training is not None
         ]
         evaluations = [
-            (
-                step.version,
-                step.validation.loss / step.validation.weight,
-                step.validation.right / step.validation.weight if classes else None,
-            )
+            (step.version, *evaluate(network, self._summary, step.validation))
             for step, _ in report.steps
             if step.validation is not None
         ]
@@ -137,6 +137,8 @@ class ParameterServer:
         """Write a checkpoint of the present state, unless there is one. Raises OSError."""
         with self._saving:
             cut = self._coordinator.snapshot()
+            stopping = cut.memory.stopping
+            self._kept = None if self._spec.early_stopping is None or stopping.best is None else stopping.version
             if (cut.version, cut.memory.ended) == self._saved:
                 return
             parameters = Parameters.view(cut.weights, self._summary.network(self._spec).sizes)

@@ -68,3 +68,9 @@ def after(state: JobState, move: Move) -> JobState:
         return MOVES[state][move]
     except KeyError:
         raise JobNotRunning(f"the job is {state}: it is too late to {move} it") from None
+
+
+def told(state: JobState, reason: str) -> str:
+    """Return the message of a move: `paused by the user at step 120`, `failed: no such file`."""
+    word = state.lower()
+    return reason if reason.startswith(word) else f"{word}: {reason}" if reason else word

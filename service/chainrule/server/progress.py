@@ -52,6 +52,8 @@ class Progress:
             "version": version,
             "epoch": self._epoch(version),
         }
+        for warning in self._summary.warnings if row["data"] is None else ():
+            await self._backlog.write({}, ("warning", warning))
         await self._backlog.write(changes)
 
     async def take(self, report: dict[str, Any]) -> None:
@@ -74,6 +76,15 @@ class Progress:
     async def finish(self) -> None:
         """Wait until all is on disk."""
         await until_written(self._backlog.flush, f"job {self._job_id}")
+
+    async def conclude(self, kept: int | None) -> None:
+        """Let the metrics be those of the version whose weights were kept, None: of the last one."""
+        evaluation = await self._board.read(self._board.store.evaluation, self._job_id, kept)
+        if evaluation is not None:
+            job = await self._board.read(self._board.store.job, self._job_id)
+            metrics = job.metrics | {"validation": evaluation["metrics"]}
+            await self._backlog.write({"metrics": metrics, "confusion": evaluation["confusion"]})
+            await self.finish()
 
     async def survive(self, fault: str, warning: str) -> None:
         """Count a fault that training goes on from, and warn of it."""
@@ -99,8 +110,7 @@ class Progress:
         if report["steps"]:
             metrics["train"] = {"loss": report["steps"][-1][1]}
         if report["evaluations"]:
-            _, loss, accuracy = report["evaluations"][-1]
-            metrics["validation"] = {"loss": loss} | ({} if accuracy is None else {"accuracy": accuracy})
+            *_, metrics["validation"], _ = report["evaluations"][-1]
         return {
             "version": self.version,
             "epoch": self._epoch(self.version),

@@ -37,6 +37,7 @@ class Run:
         self._leaving: set[str] = set()
         self._on_ray = self._ended = self._on_hold = False
         self._failures, self._failure_version = 0, -1
+        self._kept: int | None = None
         self._failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._tasks: set[asyncio.Task[None]] = set()
         self._progress: Progress
@@ -131,8 +132,12 @@ class Run:
                 await self._progress.take(event)
             case {"event": "checkpoint", **checkpoint}:
                 await self._progress.checkpoint(checkpoint)
+            case {"event": "kept", "version": version}:
+                self._kept = version
             case {"event": "ended", "complete": complete, "reason": reason}:
                 await self._progress.finish()
+                if complete:
+                    await self._progress.conclude(self._kept)
                 if complete or not self._on_hold:
                     await self._move(Move.SUCCEED if complete else Move.INTERRUPT, reason)
                 return True

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from chainrule.server import tables
-from chainrule.server.jobs import Move, after
+from chainrule.server.jobs import Move, after, told
 from chainrule.server.tables import checkpoints, evaluations, events, fingerprints, jobs, steps
 from chainrule.wire.errors import InvalidJob, JobNotFinished, JobNotFound, LaunchFailed, TooMuch, Violation
 from chainrule.wire.faults import fail_at
@@ -138,7 +138,7 @@ class Store:
             if state.final:
                 changes["finished"] = now.timestamp()
             _update(connection, job_id, changes)
-            return self._add_event(connection, job_id, now, "state", _told(state, reason))
+            return self._add_event(connection, job_id, now, "state", told(state, reason))
 
     def scale(self, job_id: str, now: datetime, workers: int) -> Job:
         """Let so many workers at most take part. Raises JobNotRunning where the job has ended."""
@@ -183,6 +183,13 @@ class Store:
         query = sa.select(steps.c.version, steps.c.loss).where(steps.c.job_id == job_id).order_by(steps.c.version)
         with self._transaction() as connection:
             return [(version, loss) for version, loss in connection.execute(query)]
+
+    def evaluation(self, job_id: str, version: int | None) -> Row | None:
+        """Return the evaluation at a version, by default the last one."""
+        query = sa.select(evaluations).where(evaluations.c.job_id == job_id).order_by(evaluations.c.version.desc())
+        query = query if version is None else query.where(evaluations.c.version == version)
+        with self._transaction() as connection:
+            return connection.execute(query).mappings().first()
 
     def record(self, job_id: str, first: int, last: int, limit: int) -> list[Row]:
         """Return up to `limit` steps from `first` to `last`: version, loss, and the hashes where there are any."""
@@ -244,12 +251,6 @@ class Store:
         return job
 
 
-def _told(state: JobState, reason: str) -> str:
-    """Return the message of a move: `paused by the user at step 120`, `failed: no such file`."""
-    word = state.lower()
-    return reason if reason.startswith(word) else f"{word}: {reason}" if reason else word
-
-
 def _row(connection: sa.Connection, job_id: str) -> Row:
     row = connection.execute(sa.select(jobs).where(jobs.c.id == job_id)).mappings().first()
     if row is None:
@@ -284,7 +285,7 @@ def _job(row: Row) -> Job:
     moments = {key: _moment(row[key]) for key in ("created", "started", "finished")}
     plain = (
         *("id", "name", "reason", "version", "steps", "epoch", "workers", "max_workers", "metrics"),
-        *("weights_sha256", "samples_per_second", "events"),
+        *("confusion", "weights_sha256", "samples_per_second", "events"),
     )
     return Job(state=JobState(row["state"]), **{key: row[key] for key in plain} | moments)
 

@@ -2,7 +2,7 @@
 
 from sqlalchemy import JSON, Column, Float, ForeignKey, Integer, LargeBinary, MetaData, String, Table
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Rises with every change of the tables; a store of a newer version is refused untouched."""
 UPGRADES = {
     1: (
@@ -10,6 +10,11 @@ UPGRADES = {
         "UPDATE jobs SET max_workers = coalesce(json_extract(spec, '$.cluster.max_workers'), 1)",
         "ALTER TABLE jobs ADD COLUMN machines JSON NOT NULL DEFAULT '[]'",
         "ALTER TABLE jobs ADD COLUMN faults JSON NOT NULL DEFAULT '{}'",
+    ),
+    2: (
+        "ALTER TABLE jobs ADD COLUMN confusion JSON NOT NULL DEFAULT '{}'",
+        "ALTER TABLE evaluations ADD COLUMN metrics JSON NOT NULL DEFAULT '{}'",
+        "ALTER TABLE evaluations ADD COLUMN confusion JSON NOT NULL DEFAULT '{}'",
     ),
 }
 """What makes the tables of a version those of the next; tables that are new are made without it."""
@@ -39,6 +44,7 @@ jobs = Table(
     Column("workers", Integer, nullable=False, default=0),
     Column("max_workers", Integer, nullable=False),  # at present; the specification stays as it was submitted
     Column("metrics", JSON, nullable=False, default=dict),
+    Column("confusion", JSON, nullable=False, default=dict),  # at the end: right class -> predicted class -> weight
     Column("weights_sha256", String),
     Column("machines", JSON, nullable=False, default=list),  # each kind that has taken part: cpu, numpy, blas
     Column("faults", JSON, nullable=False, default=dict),  # what training has survived: kind -> how often
@@ -75,6 +81,8 @@ evaluations = Table(
     Column("version", Integer, primary_key=True),
     Column("loss", Float, nullable=False),
     Column("accuracy", Float),
+    Column("metrics", JSON, nullable=False),  # all, by name
+    Column("confusion", JSON, nullable=False),
 )
 
 fingerprints = Table(

@@ -124,9 +124,9 @@ def find_weights(spec: JobSpec, blocks: Sequence[Block]) -> Array | None:
         return None
     parts = [_all_numbers(block, name) for block in blocks]
     for block, part in zip(blocks, parts, strict=True):
-        if (part < 0).any():
-            row = int((part < 0).argmax())
-            raise block.error(Faulty(f"is {part[row]:g}, but a weight must be >= 0", row, name))
+        if (part <= 0).any():
+            row = int((part <= 0).argmax())
+            raise block.error(Faulty(f"is {part[row]:g}, but a weight must be > 0", row, name))
     weights: Array = np.concatenate(parts).astype(np.float32)
     return weights
 

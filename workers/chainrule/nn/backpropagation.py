@@ -6,7 +6,7 @@ from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.arrays import Array
 from chainrule.nn.buffers import Buffers
 from chainrule.nn.dropout import Draw, fill_mask
-from chainrule.nn.losses import FUSED, LOSSES, smooth
+from chainrule.nn.losses import FUSED, LOSSES, Weights, smooth
 from chainrule.nn.network import Network
 from chainrule.nn.parameters import Parameters
 
@@ -84,15 +84,21 @@ class Backpropagation:
         return np.multiply(A, b.M[L], out=b.H[L])
 
     def loss_and_gradient(
-        self, parameters: Parameters, X: Array, Y: Array, gradient: Parameters, draw: Draw | None = None
+        self,
+        parameters: Parameters,
+        X: Array,
+        Y: Array,
+        gradient: Parameters,
+        draw: Draw | None = None,
+        w: Weights = None,
     ) -> float:
-        """Overwrite `gradient` by Σ_i ∂E_i/∂θ over the rows of X, and return Σ_i E_i.
+        """Overwrite `gradient` by Σ_i w_i ∂E_i/∂θ over the rows of X, and return Σ_i w_i E_i.
 
         d^L = ∂A^L/∂Z^L · (d^{L+1} W^{L+1}); ∂E/∂W^L = d^Lᵀ A^{L-1}; ∂E/∂B^L = Σ_i d_i^L.
         """
         b = self._buffers_for(parameters, len(X))
         H = self._forward(b, parameters, X, draw)
-        loss = self._start(b, Y)
+        loss = self._start(b, Y, w)
         for L in range(self._N, 0, -1):
             weight_gradient(b.d[L], H[L - 1], gradient.W[L])
             bias_gradient(b.d[L], b.ones, gradient.B[L])
@@ -109,28 +115,40 @@ class Backpropagation:
         AN = self._forward(b, parameters, X, draw)[self._N]
         return self._value(AN, self._targets(b, Y), b.d[self._N])
 
-    def evaluate(self, parameters: Parameters, X: Array, Y: Array) -> tuple[float, int]:
-        """Return Σ_i E_i without dropout and, over classes, the number of rows whose largest output is right."""
-        b, right = self._buffers_for(parameters, len(X)), 0
+    def evaluate(
+        self, parameters: Parameters, X: Array, Y: Array, w: Weights = None, outputs: Array | None = None
+    ) -> tuple[float, float]:
+        """Return Σ_i w_i E_i without dropout and, over classes, the weight of the rows whose largest output is right.
+
+        A^N is written into `outputs` where it is given.
+        """
+        b, right = self._buffers_for(parameters, len(X)), 0.0
         AN = self._forward(b, parameters, X, None)[self._N]
         if LOSSES[self.network.loss].classes:
-            right = int(np.count_nonzero(AN.argmax(axis=1) == Y.argmax(axis=1)))
-        return self._value(AN, self._targets(b, Y), b.d[self._N]), right
+            hits = AN.argmax(axis=1) == Y.argmax(axis=1)
+            right = float(np.count_nonzero(hits) if w is None else w[hits].sum(dtype=np.float64))
+        if outputs is not None:
+            np.copyto(outputs, AN)
+            if self._fused:
+                self._activations[self._N].apply(outputs, b.d[self._N])
+        return self._value(AN, self._targets(b, Y), b.d[self._N], w), right
 
-    def _start(self, b: Buffers, Y: Array) -> float:
-        """Write d^N = ∂E/∂Z^N and return Σ_i E_i."""
+    def _start(self, b: Buffers, Y: Array, w: Weights) -> float:
+        """Write d^N = w ∂E/∂Z^N and return Σ_i w_i E_i."""
         N, Y = self._N, self._targets(b, Y)
-        loss = self._value(b.A[N], Y, b.d[N])
+        loss = self._value(b.A[N], Y, b.d[N], w)
         if not self._fused:
             self._loss.gradient(b.A[N], Y, b.d[N], b.S[N])
             self._activations[N].pull_back(b.A[N], b.K[N], b.d[N])
+        if w is not None:
+            b.d[N] *= w[:, np.newaxis]
         return loss
 
-    def _value(self, AN: Array, Y: Array, dN: Array) -> float:
-        """Return Σ_i E_i; where it is fused, d^N is written too."""
+    def _value(self, AN: Array, Y: Array, dN: Array, w: Weights = None) -> float:
+        """Return Σ_i w_i E_i; where it is fused, d^N is written too, without weights."""
         if self._fused:
-            return self._fused(AN, Y, dN)
-        return self._loss.value(AN, Y, dN)
+            return self._fused(AN, Y, dN, w)
+        return self._loss.value(AN, Y, dN, w)
 
     def _targets(self, b: Buffers, Y: Array) -> Array:
         """Return Y, with its labels smoothed where the network asks for it."""

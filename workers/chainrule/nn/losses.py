@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,11 @@ from chainrule.nn.arrays import Array
 
 @dataclass(frozen=True)
 class Loss:
-    """E with its derivative: `value(A, Y, K)` is Σ_i E_i over the rows; `gradient(A, Y, d, K)` writes ∂E/∂A into d.
+    """E with its derivative: `value(A, Y, K, w)` is Σ_i w_i E_i over the rows; `gradient(A, Y, d, K)`: ∂E/∂A into d.
 
-    K is a work array of A's shape. A loss over `classes` wants one-hot rows Y; another compares numbers. `domain` is
-    where a may lie, `activation` the default for the last layer, `options` the parameters of both functions.
+    K is a work array of A's shape; without w each row counts as one. A loss over `classes` wants one-hot rows Y;
+    another compares numbers. `domain` is where a may lie, `activation` the default for the last layer, `options` the
+    parameters of both functions.
     """
 
     name: str
@@ -34,9 +35,18 @@ class Loss:
         return replace(self, value=partial(self.value, **options), gradient=partial(self.gradient, **options))
 
 
-def total(K: Array) -> float:
-    """Return Σ of all entries in double precision (complex where `check_gradients` takes complex steps)."""
-    result: float = np.add.reduce(K, axis=None, dtype=np.promote_types(K.dtype, np.float64)).item()
+Weights: TypeAlias = Array | None
+"""w (rows,): how much each row counts; None: each as one."""
+
+
+def total(K: Array, w: Weights = None) -> float:
+    """Return Σ_i w_i Σ_j k_ij in double precision (complex where `check_gradients` takes complex steps)."""
+    dtype = np.promote_types(K.dtype, np.float64)
+    result: float
+    if w is None:
+        result = np.add.reduce(K, axis=None, dtype=dtype).item()
+    else:
+        result = np.multiply(np.add.reduce(K, axis=1, dtype=dtype), w).sum().item()
     return result
 
 
@@ -45,11 +55,11 @@ def tiny(A: Array) -> float:
     return float(np.finfo(A.dtype).tiny)
 
 
-def cross_entropy(A: Array, Y: Array, K: Array) -> float:
+def cross_entropy(A: Array, Y: Array, K: Array, w: Weights = None) -> float:
     """E = -Σ_j y_j log a_j; where y_j = 0 the term is 0, whatever a_j is."""
     np.log(np.maximum(A, tiny(A), out=K), out=K)
     K *= Y
-    return -total(K)
+    return -total(K, w)
 
 
 def cross_entropy_gradient(A: Array, Y: Array, d: Array, _: Array) -> None:
@@ -58,14 +68,14 @@ def cross_entropy_gradient(A: Array, Y: Array, d: Array, _: Array) -> None:
     np.negative(d, out=d)
 
 
-def binary_cross_entropy(A: Array, Y: Array, K: Array) -> float:
+def binary_cross_entropy(A: Array, Y: Array, K: Array, w: Weights = None) -> float:
     """E = -Σ_j (y_j log a_j + (1 - y_j) log(1 - a_j))."""
-    value = cross_entropy(A, Y, K)
+    value = cross_entropy(A, Y, K, w)
     np.subtract(1, A, out=K)
     np.log(np.maximum(K, tiny(A), out=K), out=K)
-    value -= total(K)
+    value -= total(K, w)
     K *= Y
-    return value + total(K)
+    return value + total(K, w)
 
 
 def binary_cross_entropy_gradient(A: Array, Y: Array, d: Array, K: Array) -> None:
@@ -76,10 +86,10 @@ def binary_cross_entropy_gradient(A: Array, Y: Array, d: Array, K: Array) -> Non
     d /= np.maximum(K, tiny(A), out=K)
 
 
-def mse(A: Array, Y: Array, K: Array) -> float:
+def mse(A: Array, Y: Array, K: Array, w: Weights = None) -> float:
     """E = Σ_j (a_j - y_j)²."""
     np.subtract(A, Y, out=K)
-    return total(np.square(K, out=K))
+    return total(np.square(K, out=K), w)
 
 
 def mse_gradient(A: Array, Y: Array, d: Array, _: Array) -> None:
@@ -88,16 +98,16 @@ def mse_gradient(A: Array, Y: Array, d: Array, _: Array) -> None:
     d *= 2
 
 
-def excess(A: Array, Y: Array, K: Array, margin: float = 0.0) -> float:
-    """Return Σ_j max(a_j - y_j - margin, 0)."""
+def excess(A: Array, Y: Array, K: Array, w: Weights = None, margin: float = 0.0) -> float:
+    """Return Σ_i w_i Σ_j max(a_j - y_j - margin, 0)."""
     np.subtract(A, Y, out=K)
     K -= margin
-    return total(np.maximum(K, 0, out=K))
+    return total(np.maximum(K, 0, out=K), w)
 
 
-def mean_absolute_error(A: Array, Y: Array, K: Array) -> float:
+def mean_absolute_error(A: Array, Y: Array, K: Array, w: Weights = None) -> float:
     """E = Σ_j |a_j - y_j|."""
-    return excess(A, Y, K) + excess(Y, A, K)
+    return excess(A, Y, K, w) + excess(Y, A, K, w)
 
 
 def mean_absolute_error_gradient(A: Array, Y: Array, d: Array, _: Array) -> None:
@@ -106,11 +116,11 @@ def mean_absolute_error_gradient(A: Array, Y: Array, d: Array, _: Array) -> None
     np.sign(d, out=d)
 
 
-def huber(A: Array, Y: Array, K: Array, delta: float = 1.0) -> float:
+def huber(A: Array, Y: Array, K: Array, w: Weights = None, *, delta: float = 1.0) -> float:
     """E = Σ_j r²/2 where |r| ≤ δ, else δ (|r| - δ/2), r = a_j - y_j (Huber 1964)."""
     huber_gradient(A, Y, K, K, delta)
-    value = total(np.square(K, out=K)) / 2
-    return value + delta * (excess(A, Y, K, delta) + excess(Y, A, K, delta))
+    value = total(np.square(K, out=K), w) / 2
+    return value + delta * (excess(A, Y, K, w, delta) + excess(Y, A, K, w, delta))
 
 
 def huber_gradient(A: Array, Y: Array, d: Array, _: Array, delta: float = 1.0) -> None:
@@ -119,9 +129,9 @@ def huber_gradient(A: Array, Y: Array, d: Array, _: Array, delta: float = 1.0) -
     np.minimum(np.maximum(d, -delta, out=d), delta, out=d)
 
 
-def quantile(A: Array, Y: Array, K: Array, quantile: float = 0.5) -> float:
+def quantile(A: Array, Y: Array, K: Array, w: Weights = None, *, quantile: float = 0.5) -> float:
     """E = Σ_j q max(y_j - a_j, 0) + (1 - q) max(a_j - y_j, 0) (Koenker and Bassett 1978)."""
-    return quantile * excess(Y, A, K) + (1 - quantile) * excess(A, Y, K)
+    return quantile * excess(Y, A, K, w) + (1 - quantile) * excess(A, Y, K, w)
 
 
 def quantile_gradient(A: Array, Y: Array, d: Array, _: Array, quantile: float = 0.5) -> None:
@@ -132,9 +142,9 @@ def quantile_gradient(A: Array, Y: Array, d: Array, _: Array, quantile: float = 
     d += 0.5 - quantile
 
 
-def poisson(A: Array, Y: Array, K: Array) -> float:
+def poisson(A: Array, Y: Array, K: Array, w: Weights = None) -> float:
     """E = Σ_j a_j - y_j log a_j: the negative log-likelihood of counts y_j with the means a_j, but for log y_j!."""
-    return cross_entropy(A, Y, K) + total(A)
+    return cross_entropy(A, Y, K, w) + total(A, w)
 
 
 def poisson_gradient(A: Array, Y: Array, d: Array, K: Array) -> None:
@@ -172,8 +182,8 @@ def smooth(Y: Array, K: Array, label_smoothing: float) -> Array:
     return K
 
 
-def softmax_cross_entropy(Z: Array, Y: Array, d: Array) -> float:
-    """Write d^N = a - y for a = softmax(z) into d, and return Σ_i E_i with E = log Σ_k e^{z_k} - Σ_j y_j z_j.
+def softmax_cross_entropy(Z: Array, Y: Array, d: Array, w: Weights = None) -> float:
+    """Write d^N = a - y for a = softmax(z) into d, and return Σ_i w_i E_i with E = log Σ_k e^{z_k} - Σ_j y_j z_j.
 
     The two formulas joined: no a is ever divided by, so nothing overflows. Σ_j y_j must be 1. Z is overwritten; d may
     not be Z.
@@ -181,21 +191,21 @@ def softmax_cross_entropy(Z: Array, Y: Array, d: Array) -> float:
     Z -= np.maximum.reduce(Z, axis=1, keepdims=True, out=d[:, :1])
     np.exp(Z, out=d)
     Z *= Y
-    chosen = total(Z)
+    chosen = total(Z, w)
     column = np.add.reduce(d, axis=1, keepdims=True, out=Z[:, :1])
     d /= column
     d -= Y
-    return total(np.log(column, out=column)) - chosen
+    return total(np.log(column, out=column), w) - chosen
 
 
-def sigmoid_binary_cross_entropy(Z: Array, Y: Array, d: Array) -> float:
-    """Write d^N = a - y for a = S(z) into d, and return Σ_i E_i with E = Σ_j log(1 + e^{z_j}) - y_j z_j.
+def sigmoid_binary_cross_entropy(Z: Array, Y: Array, d: Array, w: Weights = None) -> float:
+    """Write d^N = a - y for a = S(z) into d, and return Σ_i w_i E_i with E = Σ_j log(1 + e^{z_j}) - y_j z_j.
 
     The two formulas joined: no a is ever divided by, so nothing overflows. Z is overwritten; d may not be Z.
     """
-    value = total(np.maximum(Z, 0, out=d)) - total(np.multiply(Z, Y, out=d))
+    value = total(np.maximum(Z, 0, out=d), w) - total(np.multiply(Z, Y, out=d), w)
     np.minimum(Z, np.negative(Z, out=d), out=d)
-    value += total(np.log1p(np.exp(d, out=d), out=d))
+    value += total(np.log1p(np.exp(d, out=d), out=d), w)
     sigmoid(Z, d)
     np.subtract(Z, Y, out=d)
     return value

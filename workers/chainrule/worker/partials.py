@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.data.metrics import Figures, Layout
 from chainrule.data.shard_tree import Node, fold
 from chainrule.data.shards import RowOrder, Shard
 from chainrule.nn import LOSSES, Array, Backpropagation, Network, Parameters, aligned_empty, draw_for, one_hot
@@ -65,8 +66,9 @@ class PartialComputer:
             return gradient, Sums()
         data, draw = self._shards[shard], draw_for(self._spec.training.seed, version, shard)
         X = np.take(data.X, rows, axis=0, out=self._X[: len(rows)], mode="clip")  # "raise" would copy twice
-        loss = self._step.loss_and_gradient(parameters, X, self._targets(data.Y[rows]), gradient, draw)
-        return gradient, Sums(loss, len(rows))
+        w = None if data.weights is None else data.weights[rows]
+        loss = self._step.loss_and_gradient(parameters, X, self._targets(data.Y[rows]), gradient, draw, w)
+        return gradient, Sums(loss, len(rows) if w is None else float(w.sum(dtype=np.float64)))
 
     def _order(self, shard: int) -> RowOrder:
         if shard not in self._orders:
@@ -81,11 +83,15 @@ class PartialComputer:
 
     def _validate(self, parameters: Parameters, shard: int) -> Sums:
         data, sums, size = self._shards[shard], Sums(), self._spec.rows_per_shard
+        figures, weights = Figures(Layout.of(self._network)), data.validation_weights
         for start in range(0, len(data.validation_X), size):
-            X, Y = data.validation_X[start : start + size], self._targets(data.validation_Y[start : start + size])
-            loss, right = self._step.evaluate(parameters, X, Y)
-            sums += Sums(loss, len(X), right)
-        return sums
+            X, Y = data.validation_X[start : start + size], data.validation_Y[start : start + size]
+            w = np.ones(len(X), np.float32) if weights is None else weights[start : start + size]
+            A = np.empty((len(X), self._network.sizes[-1]), np.float32)
+            loss, right = self._step.evaluate(parameters, X, self._targets(Y), None if weights is None else w, A)
+            sums += Sums(loss, float(w.sum(dtype=np.float64)), right)
+            figures.add(A, Y, w)
+        return sums + Sums(figures=figures.sums)
 
     def _targets(self, Y: NDArray[Any]) -> Array:
         """Return Y as the loss wants it: one-hot rows for classes, numbers as they are."""
