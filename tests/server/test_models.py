@@ -61,7 +61,7 @@ def test_rows_are_predicted_by_column_name(board, spec, trained):
     async def scenario(table):
         return await predict(await Models(board).model(trained), arrow(table), 1)
 
-    table = read_rows(Path(spec.data.train))
+    table = pa.concat_tables(read_rows(Path(spec.data.train), spec))
     outputs = asyncio.run(scenario(table))
     assert outputs.shape == (120, 2)
     assert (asyncio.run(scenario(table.select(["c", "label", "b", "a"]))) == outputs).all()

@@ -16,10 +16,10 @@ import pyarrow as pa
 from chainrule.client.connection import Patience, ended, open_channel, our_errors, service_address
 from chainrule.client.job_file import read_job
 from chainrule.client.model_file import save_model
-from chainrule.client.predictions import Predictions, collect, encode, read_rows
+from chainrule.client.predictions import Predictions, Requests, answers, check_rows, joined, read_rows
 from chainrule.v1 import training_pb2 as messages
 from chainrule.v1.training_pb2_grpc import TrainingServiceStub
-from chainrule.wire.errors import DeadlineExceeded, ServiceUnavailable
+from chainrule.wire.errors import ChainruleError, DeadlineExceeded, ServiceUnavailable
 from chainrule.wire.job import Job, JobEvent
 from chainrule.wire.messages import event_from_message, job_from_message, spec_to_message
 from chainrule.wire.record import RecordHeader, StepRecord
@@ -171,6 +171,11 @@ class Client:
             header = RecordHeader.from_message(next(parts).header)
             yield header, (StepRecord.from_message(part.step) for part in parts)
 
+    def spec(self, id: str) -> JobSpec:
+        """Return the job as it was submitted. Raises JobNotFound, and InvalidData until its data has been read."""
+        with self.record(id, 0, 0) as (header, _):
+            return header.spec
+
     def receipt(self, id: str) -> dict[str, Any]:
         """Return the receipt of a job that has succeeded. Raises JobNotFinished."""
         answer = self._ask(self._stub.GetReceipt, messages.GetReceiptRequest(job_id=id))
@@ -178,14 +183,26 @@ class Client:
         return receipt
 
     def predict(self, id: str, rows: pa.Table | str | os.PathLike[str]) -> Predictions:
-        """Return the model's outputs for a table, or for a CSV, Parquet or Arrow file. Raises InvalidData."""
-        table = rows if isinstance(rows, pa.Table) else read_rows(Path(rows))
-        requests = (
-            messages.PredictRequest(job_id=id if number == 0 else "", arrow_batch=batch)
-            for number, batch in enumerate(encode(table))
-        )
-        with ended(self._stub.Predict(requests, timeout=TRANSFER_SECONDS), self.address) as responses:
-            return collect(responses, table.num_rows)
+        """Return the model's outputs for a table, or for files of any format. Raises InvalidData.
+
+        The rows are raw ones: their columns are found by name, and others are ignored.
+        """
+        return joined(tuple(self.predictions(id, rows)))
+
+    def predictions(self, id: str, rows: pa.Table | str | os.PathLike[str]) -> Iterator[Predictions]:
+        """Yield the same part by part, so that it takes no more memory for many rows than for few."""
+        if isinstance(rows, pa.Table):
+            tables: Iterator[pa.Table] = iter([check_rows(rows)])
+        else:
+            tables = read_rows(Path(rows), self.spec(id))
+        requests = Requests(id, tables)
+        try:
+            with ended(self._stub.Predict(iter(requests), timeout=TRANSFER_SECONDS), self.address) as responses:
+                yield from answers(responses, requests)
+        except ChainruleError:
+            if requests.failure is not None:
+                raise requests.failure from None
+            raise
 
     def _ask(self, method: Any, request: Any, seconds: float = 0.0) -> Any:
         with our_errors(self.address):

@@ -4,24 +4,22 @@ import json
 from pathlib import Path
 
 import click
-import numpy as np
 
 from chainrule.client import demo as digits
 from chainrule.client import options
 from chainrule.client.client import Client
+from chainrule.client.data_commands import DATA_COMMANDS
 from chainrule.client.display import follow, open_console
-from chainrule.client.documents import event_document, job_document, plain
+from chainrule.client.documents import event_document, job_document
 from chainrule.client.exits import DONE, FAILED, INTERRUPTED, REFUSED, invoke
 from chainrule.client.options import connect, print_job, print_json, tell
 from chainrule.client.orders import ORDERS
-from chainrule.client.predictions import Predictions
 from chainrule.client.tables import jobs_table
 from chainrule.wire.job import JobState
 
 __all__ = ["group", "invoke"]
 
 _job_file = click.argument("job_file", metavar="JOB.toml", type=click.Path(path_type=Path))
-_rows = click.argument("rows", metavar="ROWS.csv", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 _output = click.Path(dir_okay=False, path_type=Path)
 _folder = click.Path(file_okay=False, path_type=Path)
 
@@ -43,8 +41,8 @@ def group(context: click.Context) -> None:
         context.exit(REFUSED)
 
 
-for _order in ORDERS:
-    group.add_command(_order)
+for _command in (*ORDERS, *DATA_COMMANDS):
+    group.add_command(_command)
 
 
 @group.command()
@@ -180,24 +178,6 @@ def receipt(job: str, output: Path | None) -> None:
 
 
 @group.command()
-@options.job
-@_rows
-@options.as_json
-@options.server
-def predict(job: str, rows: Path, as_json: bool) -> None:
-    """Print a prediction for each row of a CSV, Parquet or Arrow file.
-
-    \b
-    chainrule predict JOB rows.csv
-    chainrule predict JOB rows.csv --json > predictions.json
-    """
-    with connect() as client:
-        predictions = client.predict(job, rows)
-    labels = _labels(predictions)
-    tell(as_json, plain(labels), "\n".join(map(str, labels)))
-
-
-@group.command()
 @click.option("--dir", "folder", type=_folder, default=Path("build/demo"), show_default=True, help="For all its files.")
 @options.as_json
 def demo(folder: Path, as_json: bool) -> None:
@@ -211,13 +191,6 @@ def demo(folder: Path, as_json: bool) -> None:
     if as_json:
         print_json(result.document())
     raise click.exceptions.Exit(DONE if result.good else FAILED)
-
-
-def _labels(predictions: Predictions) -> list[str] | list[float]:
-    """Return the predictions; a number with the digits that a float32 has."""
-    if predictions.classes:
-        return predictions.labels
-    return [float(str(np.float32(number))) for number in predictions.labels]
 
 
 def _watch(client: Client, id: str, after: int, as_json: bool) -> None:

@@ -16,7 +16,7 @@ from chainrule.wire.errors import ChainruleError
 
 def save_model(chunks: Iterator[ModelChunk], path: Path) -> Path:
     """Write the chunks' bytes to the path and return it. Raises ChainruleError if they are not what the header says."""
-    with _replacing(path) as file:
+    with replacing(path) as file:
         header = next(chunks, ModelChunk()).header
         hasher, size = hashlib.sha256(), 0
         for chunk in chunks:
@@ -36,7 +36,7 @@ def _check(path: Path, expected: tuple[int, str], received: tuple[int, str]) -> 
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path) -> Iterator[BinaryIO]:
     """Give a file that takes the place of the path if all goes well, and is removed if not.
 
     A device or a pipe is written as it is: a file in its place would be a surprise.

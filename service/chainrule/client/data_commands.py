@@ -1,0 +1,100 @@
+"""The commands that look at data: describe, init, predict."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import numpy as np
+
+from chainrule.client import options
+from chainrule.client.display import open_console
+from chainrule.client.documents import plain
+from chainrule.client.options import connect, print_json, tell
+from chainrule.client.prediction_files import WRITERS, write_predictions
+from chainrule.client.predictions import Predictions
+
+_source = click.argument("source", metavar="SOURCE")
+
+
+@click.command()
+@_source
+@options.as_json
+def describe(source: str, as_json: bool) -> None:
+    """Tell what is in data: columns, types, what is missing, ranges, classes.
+
+    SOURCE is a file, folder, glob or URI in any format that can be trained on. It needs no service.
+
+    \b
+    chainrule describe houses.csv
+    chainrule describe 's3://bucket/rows/*.parquet' --json | jq .rows
+    """
+    from chainrule.client.suggestion import description_table  # the other commands start faster without it
+    from chainrule.data.description import describe as described
+
+    description = described(source)
+    if as_json:
+        print_json(plain(description.document()))
+    else:
+        open_console().print(description_table(description))
+        click.echo(description.summary())
+
+
+@click.command()
+@_source
+@click.option("--label", required=True, help="The column to predict.")
+@click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="At most so many.")
+def init(source: str, label: str, workers: int) -> None:
+    """Print a job file that suits the data; it can be submitted as it is.
+
+    \b
+    chainrule init houses.csv --label price > houses.toml
+    chainrule submit houses.toml --watch
+    """
+    from chainrule.client.suggestion import suggest
+    from chainrule.data.description import describe as described
+
+    click.echo(suggest(described(source), label, workers), nl=False)
+
+
+@click.command()
+@options.job
+@click.argument("rows", metavar="ROWS.csv", type=click.Path(exists=True, path_type=Path))
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A .csv or .parquet file.")
+@options.as_json
+@options.server
+def predict(job: str, rows: Path, output: Path | None, as_json: bool) -> None:
+    """Predict each row of a file in any format that can be trained on.
+
+    Rows are raw, their columns in any order. A file has the probability of each class, too.
+
+    \b
+    chainrule predict JOB rows.csv
+    chainrule predict JOB rows.parquet -o predictions.csv
+    chainrule predict JOB rows.csv --json > predictions.json
+    """
+    if output is not None and output.suffix.lower() not in WRITERS:
+        raise click.BadParameter(f"{output} must end in .csv or .parquet", param_hint="-o")
+    with connect() as client:
+        parts = client.predictions(job, rows)
+        if output is not None:
+            count = write_predictions(output, parts, client.spec(job).data.targets)
+            tell(as_json, {"path": str(output), "rows": count}, f"{output}: {count:,} rows")
+        elif as_json:
+            print_json(plain([label for part in parts for label in _labels(part)]))
+        else:
+            _print(parts)
+
+
+def _print(parts: Iterator[Predictions]) -> None:
+    for part in parts:
+        click.echo("\n".join(map(str, _labels(part))))
+
+
+def _labels(predictions: Predictions) -> list[str] | list[float]:
+    """Return the predictions; a number with the digits that a float32 has."""
+    if predictions.classes:
+        return predictions.labels
+    return [float(str(np.float32(number))) for number in predictions.labels]
+
+
+DATA_COMMANDS = (describe, init, predict)

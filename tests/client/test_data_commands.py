@@ -1,0 +1,83 @@
+import json
+import tomllib
+
+import pyarrow as pa
+import pytest
+from pyarrow import csv, parquet
+
+from chainrule.client.prediction_files import table_of
+from chainrule.client.predictions import Predictions
+
+
+@pytest.fixture
+def rows(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("x,y\n0.75,a\n0.25,b\n")
+    return path
+
+
+class TestDescribe:
+    def test_prints_a_line_for_each_column_and_needs_no_service(self, run, rows, monkeypatch):
+        monkeypatch.setenv("CHAINRULE_SERVER", "127.0.0.1:1")
+        code, out, _ = run("describe", rows)
+        header, x, y, summary = out.splitlines()
+        assert code == 0
+        assert header.split()[:3] == ["COLUMN", "KIND", "MISSING"]
+        assert x.split() == ["x", "number", "0.25", "0.75"]
+        assert y.split()[:3] == ["y", "category", "2"]
+        assert summary == f"{rows}: 2 rows, 2 columns, csv"
+
+    def test_prints_json(self, run, rows):
+        document = json.loads(run("describe", rows, "--json")[1])
+        assert [column["kind"] for column in document["columns"]] == ["number", "category"]
+
+    def test_refuses_what_is_not_there(self, run, tmp_path):
+        code, _, err = run("describe", tmp_path / "none.csv")
+        assert (code, err.count("\n")) == (2, 1)
+
+
+class TestInit:
+    def test_prints_a_job_file(self, run, rows, monkeypatch):
+        monkeypatch.setenv("CHAINRULE_SERVER", "127.0.0.1:1")
+        code, out, _ = run("init", rows, "--label", "x", "--workers", 3)
+        document = tomllib.loads(out)
+        assert code == 0
+        assert (document["data"]["train"], document["data"]["label"]) == (str(rows), "x")
+        assert document["cluster"]["max_workers"] == 3
+
+    def test_refuses_a_label_that_is_not_there(self, run, rows):
+        assert run("init", rows, "--label", "z")[0] == 2
+
+
+class TestPredict:
+    @pytest.mark.parametrize("suffix", ["csv", "parquet"])
+    def test_writes_a_file_with_the_probability_of_each_class(self, run, rows, tmp_path, suffix):
+        path = tmp_path / f"out.{suffix}"
+        code, out, _ = run("predict", "a1", rows, "-o", path)
+        assert (code, out) == (0, f"{path}: 2 rows\n")
+        table = {"csv": csv.read_csv, "parquet": parquet.read_table}[suffix](path)
+        assert table.to_pydict() == {
+            **{"prediction": ["cat", "dog"]},
+            **{"probability of cat": [0.75, 0.25], "probability of dog": [0.25, 0.75]},
+        }
+
+    def test_writes_nothing_half(self, run, remote, tmp_path):
+        (tmp_path / "bad.csv").write_text("x\n0.5\n0.5,1\n")
+        code, _, err = run("predict", "a1", tmp_path / "bad.csv", "-o", tmp_path / "out.csv")
+        assert (code, err.count("\n")) == (2, 1)
+        assert "row 2 has 2 values" in err
+        assert [path.name for path in tmp_path.iterdir()] == ["bad.csv"]
+
+    def test_refuses_another_kind_of_file(self, run, rows, tmp_path):
+        assert "must end in .csv or .parquet" in run("predict", "a1", rows, "-o", tmp_path / "out.xls")[2]
+
+
+def test_a_single_output_is_the_probability_of_the_second_class():
+    predictions = Predictions(("no", "yes"), pa.array([0.25, 0.75]).to_numpy().astype("f4").reshape(2, 1))
+    assert predictions.labels == ["no", "yes"]
+    assert predictions.probabilities.tolist() == [[0.75, 0.25], [0.25, 0.75]]
+
+
+def test_several_numbers_are_told_by_their_columns():
+    predictions = Predictions((), pa.array([1.0, 2.0]).to_numpy().astype("f4").reshape(1, 2))
+    assert table_of(predictions, ("a", "b")).to_pydict() == {"prediction of a": [1.0], "prediction of b": [2.0]}
