@@ -41,6 +41,7 @@ class Service:
         """Start the process, without waiting for it."""
         log = (self.data_dir.parent / "service.log").open("a")
         ports = ("--port", "0", "--http-port", "0")
+        options = options if "--data-root" in options else (*options, "--data-root", "/")
         self.process = subprocess.Popen(
             [*COMMAND, "serve", "--json", "--data-dir", str(self.data_dir), *ports, *options],
             stdout=subprocess.PIPE,

@@ -145,6 +145,24 @@ def test_a_ray_that_is_not_there_is_named(service, tmp_path):
     assert f"no Ray answers at {address}" in service.fails_to_serve(*options)
 
 
+def test_jobs_read_files_of_the_data_roots_only(service_class, job_file, tmp_path):
+    for name in ("inside", "outside"):
+        (tmp_path / name).mkdir()
+        rows(tmp_path / name / "rows.csv", "a,b,label", *good_rows())
+    (tmp_path / "inside" / "link.csv").symlink_to(tmp_path / "outside" / "rows.csv")
+    careful = service_class(tmp_path / "careful" / "data")
+    careful.data_dir.mkdir(parents=True)
+    careful.start("--num-cpus", "1", "--data-root", str(tmp_path / "inside"))
+    try:
+        for way in ("outside/rows.csv", "inside/../outside/rows.csv", "inside/link.csv"):
+            job = job_file(data={"train": str(tmp_path / way)}, training={"batch_size": 4})
+            assert "lies outside of the folders that this service reads" in reason_of_failure(careful, job)
+        job = job_file(data={"train": str(tmp_path / "inside/rows.csv")}, training={"batch_size": 4, "epochs": 1})
+        assert careful.finish(careful.submit(job))["state"] == "SUCCEEDED"
+    finally:
+        careful.end(signal.SIGTERM)
+
+
 def test_after_all_this_a_job_still_trains(service, job_file):
     assert service.finish(service.submit(job_file(training={"epochs": 2})))["state"] == "SUCCEEDED"
 

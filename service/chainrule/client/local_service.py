@@ -13,7 +13,10 @@ from pathlib import Path
 
 from chainrule.wire.errors import LaunchFailed
 
-SERVE = (sys.executable, "-m", "chainrule.server", "serve", "--json", "--port", "0", "--http-port", "0")
+SERVE = (
+    *(sys.executable, "-m", "chainrule.server", "serve", "--json", "--port", "0", "--http-port", "0"),
+    *("--data-root", "/"),  # it is the user's own: what he names, he may read
+)
 START_SECONDS, STOP_SECONDS = 120.0, 30.0
 
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +32,10 @@ class Launcher:
         num_cpus: int | None,
         changed: Callable[[], None],
         start_seconds: float = START_SECONDS,
+        data_roots: Sequence[str] | None = None,
     ) -> None:
-        self._log, self._settings = log, {"ray_address": ray_address, "num_cpus": num_cpus}
+        self._log = log
+        self._settings: dict[str, Any] = {"ray_address": ray_address, "num_cpus": num_cpus, "data_roots": data_roots}
         self._changed, self._start_seconds = changed, start_seconds
         self.cpus, self.node = 0, "127.0.0.1"
         self._child: Child | None = None

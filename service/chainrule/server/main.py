@@ -30,6 +30,15 @@ from chainrule.server.settings import Settings
 @click.option("--http-port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Page and /metrics.")
 @click.option("--ray-address", metavar="HOST:PORT", help="Head of a Ray cluster to join; else a local Ray is started.")
 @click.option("--num-cpus", type=click.IntRange(1), help="CPUs that the local Ray counts; default all.")
+@click.option(
+    "--data-root",
+    "data_roots",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    multiple=True,
+    default=[Path()],
+    show_default="the working folder",
+    help="Folder whose files jobs may read; may be given several times.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Announce the addresses as one line of JSON.")
 def serve(
     data_dir: Path,
@@ -38,13 +47,14 @@ def serve(
     http_port: int,
     ray_address: str | None,
     num_cpus: int | None,
+    data_roots: tuple[Path, ...],
     as_json: bool,
 ) -> None:
     """Run the service until Ctrl-C or SIGTERM; when it is started again, jobs go on from their last checkpoint.
 
     \b
     chainrule serve
-    chainrule serve --data-dir /srv/chainrule --num-cpus 8
+    chainrule serve --data-dir /srv/chainrule --data-root /srv/data --num-cpus 8
     chainrule serve --host 0.0.0.0 --ray-address head:6379
     """
     from chainrule.server.service import Addresses, run  # the other commands start faster without it
@@ -59,7 +69,7 @@ def serve(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     try:
-        settings = Settings(data_dir.expanduser(), host, port, http_port, ray_address, num_cpus)
+        settings = Settings(data_dir.expanduser(), host, port, http_port, ray_address, num_cpus, data_roots)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     asyncio.run(run(settings, announce))

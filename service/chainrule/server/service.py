@@ -60,7 +60,13 @@ async def serving(settings: Settings) -> AsyncIterator[Addresses]:
         folder = stack.enter_context(claimed(settings.data_dir))
         board = Board(Store(folder / "chainrule.sqlite3"))
         stack.callback(board.close)
-        launcher = Launcher(folder / "launcher.log", settings.ray_address, settings.num_cpus, lambda: scheduler.wake())
+        launcher = Launcher(
+            folder / "launcher.log",
+            settings.ray_address,
+            settings.num_cpus,
+            lambda: scheduler.wake(),
+            data_roots=[str(root.resolve()) for root in settings.data_roots],
+        )
         scheduler = Scheduler(board, launcher, folder / "jobs")
         servicer = TrainingServicer(board, scheduler, folder / "jobs")
         await scheduler.recover()

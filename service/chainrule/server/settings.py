@@ -6,7 +6,10 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Settings:
-    """What `chainrule serve` is told. Port 0 means any that is free; no ray_address means a local Ray of its own."""
+    """What `chainrule serve` is told. Port 0 means any that is free; no ray_address means a local Ray of its own.
+
+    Jobs may read local files below `data_roots` only, by default the working folder.
+    """
 
     data_dir: Path
     host: str = "127.0.0.1"
@@ -14,6 +17,7 @@ class Settings:
     http_port: int = 8080
     ray_address: str | None = None
     num_cpus: int | None = None
+    data_roots: tuple[Path, ...] = (Path(),)
 
     def __post_init__(self) -> None:
         for name in ("port", "http_port"):

@@ -21,16 +21,22 @@ import ray
 import chainrule.nn
 import chainrule.v1
 from chainrule.data.dataset import DatasetSummary, load_dataset
+from chainrule.data.files import Roots
 from chainrule.data.shards import Shard
+from chainrule.data.sources import look_up
+from chainrule.data.streams import packing
 from chainrule.wire.control import Control
 from chainrule.wire.errors import ChainruleError, LaunchFailed
+from chainrule.wire.spec import JobSpec
 from chainrule.wire.validation import parse_spec
-from chainrule.worker.actor import WorkerActor
+from chainrule.worker.actor import RayTasks, WorkerActor
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 _Inbox: TypeAlias = "queue.SimpleQueue[dict[str, Any] | None]"
 CONNECT_SECONDS = 5.0
+LITTLE_BYTES, PACKED = 32 << 20, 10
+"""So much data is read in the launcher itself; a packed file counts as if it were so many times as long."""
 CLUSTER_SECONDS = 5.0
 """How often a joined cluster is asked for its size."""
 RAY_SETTINGS = {
@@ -48,15 +54,15 @@ class _JobOnRay:
 class Launcher:
     """Carries out the service's commands on Ray."""
 
-    def __init__(self, control: Control) -> None:
-        self._control = control
+    def __init__(self, control: Control, roots: Roots = None) -> None:
+        self._control, self._roots = control, roots
         self._jobs: dict[str, _JobOnRay] = {}
 
     async def prepare(self, job_id: str, spec: dict[str, Any]) -> None:
         """Read the job's data and put its shards into the object store."""
         job = self._jobs[job_id] = _JobOnRay()
         try:
-            summary, job.references = await _in_thread(lambda: _store_shards(spec))
+            summary, job.references = await _in_thread(lambda: _store_shards(parse_spec(spec), self._roots))
             answer: dict[str, Any] = {"event": "prepared", "data": summary.document()}
         except ChainruleError as error:
             answer = {"event": "refused", "reason": str(error)}
@@ -100,8 +106,14 @@ class Launcher:
             await asyncio.sleep(CLUSTER_SECONDS)
 
 
-def _store_shards(spec: dict[str, Any]) -> "tuple[DatasetSummary, list[ray.ObjectRef[Shard]]]":
-    summary, shards = load_dataset(parse_spec(spec))
+def _store_shards(spec: JobSpec, roots: Roots) -> "tuple[DatasetSummary, list[ray.ObjectRef[Shard]]]":
+    """Little data is read here, sooner than a task begins; of more, no process holds all."""
+    files = [file for source in (spec.data.train, spec.data.validation) if source for file in look_up(source, roots)]
+    if sum(file.size * (PACKED if packing(file.name) else 1) for file in files) > LITTLE_BYTES:
+        local = any(file.local for file in files)
+        cpus = (os.cpu_count() if local else int(ray.cluster_resources().get("CPU", 0))) or 1
+        return load_dataset(spec, RayTasks(cpus, here=local), roots)
+    summary, shards = load_dataset(spec, roots=roots)
     return summary, [ray.put(shard) for shard in shards]
 
 
@@ -169,7 +181,7 @@ def main() -> None:
     for process in [] if settings["ray_address"] else _heart_of_ray():
         threading.Thread(target=_end_with, args=(process, leaving), name="Ray", daemon=True).start()
     try:
-        asyncio.run(_serve(control, inbox))
+        asyncio.run(_serve(control, inbox, settings.get("data_roots")))
     finally:
         leaving.set()
         ray.shutdown()
@@ -198,8 +210,8 @@ def _follow(commands: Iterator[dict[str, Any]], inbox: _Inbox, connected: thread
     inbox.put(None)
 
 
-async def _serve(control: Control, inbox: _Inbox) -> None:
-    launcher = Launcher(control)
+async def _serve(control: Control, inbox: _Inbox, roots: Roots) -> None:
+    launcher = Launcher(control, roots)
     control.send("ready", node=ray.util.get_node_ip_address())
     tasks = {asyncio.create_task(launcher.watch_cluster())}
     while (command := await _in_thread(inbox.get)) is not None:
