@@ -19,6 +19,7 @@ from chainrule.client import Client
 from chainrule.client.commands import group, invoke
 from chainrule.v1 import training_pb2 as messages
 from chainrule.v1.training_pb2_grpc import TrainingServiceServicer, add_TrainingServiceServicer_to_server
+from chainrule.wire.dataset import Dataset
 from chainrule.wire.errors import JobNotFound
 from chainrule.wire.job import Job, JobEvent, JobState
 from chainrule.wire.messages import event_to_message, job_to_message
@@ -68,6 +69,8 @@ class Remote(TrainingServiceServicer):
     model: bytes = MODEL
     model_sha256: str = hashlib.sha256(MODEL).hexdigest()
     classes: tuple[str, ...] = ("cat", "dog")
+    present: bytes = b""  # of an upload that was cut off
+    uploads: list[Any] = field(default_factory=list)
     changed: threading.Event = field(default_factory=threading.Event)
 
     def _note(self, request, context):
@@ -154,6 +157,19 @@ class Remote(TrainingServiceServicer):
             classes = self.classes if number == 0 else ()
             yield messages.PredictResponse(classes=classes, outputs=len(self.classes) or 1, values=first)
             yield messages.PredictResponse(values=second)
+
+    def UploadDataset(self, requests, context):  # noqa: N802
+        self.uploads.append((next(requests).header, bytearray(self.present)))
+        header, content = self.uploads[-1]
+        yield messages.UploadDatasetResponse(offset=len(content))
+        for request in requests:
+            content += request.data
+        dataset = Dataset(header.name, header.sha256, header.size, ".csv", NOON)
+        yield messages.UploadDatasetResponse(dataset=dataset.message())
+
+    def ListDatasets(self, request, context):  # noqa: N802
+        self._note(request, context)
+        return messages.ListDatasetsResponse(datasets=[Dataset("rows", "5" * 64, 1234, ".csv", NOON).message()])
 
     def outputs(self, table: pa.Table) -> np.ndarray:
         """Return (x, 1 - x) for classes, or x."""

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import tomllib
 
@@ -7,6 +8,7 @@ from pyarrow import csv, parquet
 
 from chainrule.client.prediction_files import table_of
 from chainrule.client.predictions import Predictions
+from chainrule.wire.errors import InvalidData
 
 
 @pytest.fixture
@@ -47,6 +49,38 @@ class TestInit:
 
     def test_refuses_a_label_that_is_not_there(self, run, rows):
         assert run("init", rows, "--label", "z")[0] == 2
+
+
+class TestUpload:
+    def test_sends_a_file_and_tells_its_name(self, run, remote, rows):
+        code, out, err = run("upload", rows, "--name", "rows")
+        (header, content), sha256 = remote.uploads[0], hashlib.sha256(rows.read_bytes()).hexdigest()
+        assert (code, out, err) == (0, f"dataset://rows: {rows.stat().st_size} bytes, sha256 {sha256}\n", "")
+        assert (header.name, header.file_name, header.size) == ("rows", "rows.csv", len(content))
+        assert content == rows.read_bytes()
+
+    def test_goes_on_where_it_was_cut_off(self, run, remote, rows):
+        remote.present = rows.read_bytes()[:7]
+        assert json.loads(run("upload", rows, "--name", "rows", "--json")[1])["size"] == rows.stat().st_size
+        assert remote.uploads[0][1] == rows.read_bytes()
+
+    def test_tells_how_far_it_is(self, client, rows):
+        told = []
+        client.upload(rows, "rows", lambda *progress: told.append(progress))
+        size = rows.stat().st_size
+        assert told == [("hashing", size, size), ("sending", size, size)]
+
+    def test_refuses_what_is_not_there(self, run, tmp_path, client):
+        assert run("upload", tmp_path / "none.csv", "--name", "rows")[0] == 2
+        with pytest.raises(InvalidData, match="cannot read"):
+            client.upload(tmp_path / "none.csv", "rows")
+
+
+def test_data_sets_are_listed(run):
+    header, row = run("datasets")[1].splitlines()
+    assert header.split() == ["NAME", "BYTES", "UPLOADED", "SHA256"]
+    assert row.split()[:2] == ["rows", "1,234"]
+    assert [each["name"] for each in json.loads(run("datasets", "--json")[1])] == ["rows"]
 
 
 class TestPredict:

@@ -100,6 +100,16 @@ class TrainingServiceStub(object):
                 request_serializer=chainrule_dot_v1_dot_training__pb2.PredictRequest.SerializeToString,
                 response_deserializer=chainrule_dot_v1_dot_training__pb2.PredictResponse.FromString,
                 _registered_method=True)
+        self.UploadDataset = channel.stream_stream(
+                '/chainrule.v1.TrainingService/UploadDataset',
+                request_serializer=chainrule_dot_v1_dot_training__pb2.UploadDatasetRequest.SerializeToString,
+                response_deserializer=chainrule_dot_v1_dot_training__pb2.UploadDatasetResponse.FromString,
+                _registered_method=True)
+        self.ListDatasets = channel.unary_unary(
+                '/chainrule.v1.TrainingService/ListDatasets',
+                request_serializer=chainrule_dot_v1_dot_training__pb2.ListDatasetsRequest.SerializeToString,
+                response_deserializer=chainrule_dot_v1_dot_training__pb2.ListDatasetsResponse.FromString,
+                _registered_method=True)
 
 
 class TrainingServiceServicer(object):
@@ -193,6 +203,19 @@ class TrainingServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UploadDataset(self, request_iterator, context):
+        """A header, then a file's bytes. The first answer says where the bytes are to begin, the second that all is kept.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDatasets(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TrainingServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -260,6 +283,16 @@ def add_TrainingServiceServicer_to_server(servicer, server):
                     servicer.Predict,
                     request_deserializer=chainrule_dot_v1_dot_training__pb2.PredictRequest.FromString,
                     response_serializer=chainrule_dot_v1_dot_training__pb2.PredictResponse.SerializeToString,
+            ),
+            'UploadDataset': grpc.stream_stream_rpc_method_handler(
+                    servicer.UploadDataset,
+                    request_deserializer=chainrule_dot_v1_dot_training__pb2.UploadDatasetRequest.FromString,
+                    response_serializer=chainrule_dot_v1_dot_training__pb2.UploadDatasetResponse.SerializeToString,
+            ),
+            'ListDatasets': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDatasets,
+                    request_deserializer=chainrule_dot_v1_dot_training__pb2.ListDatasetsRequest.FromString,
+                    response_serializer=chainrule_dot_v1_dot_training__pb2.ListDatasetsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -614,6 +647,60 @@ class TrainingService(object):
             '/chainrule.v1.TrainingService/Predict',
             chainrule_dot_v1_dot_training__pb2.PredictRequest.SerializeToString,
             chainrule_dot_v1_dot_training__pb2.PredictResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UploadDataset(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/chainrule.v1.TrainingService/UploadDataset',
+            chainrule_dot_v1_dot_training__pb2.UploadDatasetRequest.SerializeToString,
+            chainrule_dot_v1_dot_training__pb2.UploadDatasetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDatasets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chainrule.v1.TrainingService/ListDatasets',
+            chainrule_dot_v1_dot_training__pb2.ListDatasetsRequest.SerializeToString,
+            chainrule_dot_v1_dot_training__pb2.ListDatasetsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -2,7 +2,7 @@
 
 ChainruleError
   InvalidJob, ShapeMismatch, InvalidData           the job or its data is wrong
-  JobNotFound, ModelNotFound                       there is no such thing
+  JobNotFound, DatasetNotFound, ModelNotFound      there is no such thing
   JobNotRunning, JobNotFinished, Fenced            not in this state
   TooMuch                                          more than the machine has
   ServiceUnavailable, DeadlineExceeded             nobody answers
@@ -55,6 +55,10 @@ class InvalidData(ChainruleError):
 
 class JobNotFound(ChainruleError):
     """No job has this id."""
+
+
+class DatasetNotFound(ChainruleError):
+    """Nothing was uploaded under this name."""
 
 
 class ModelNotFound(ChainruleError):

@@ -26,6 +26,7 @@ POINTS = (
     "server.after_apply",
     "worker.before_push",
     "worker.after_push",
+    "dataset.before_write",
 )
 ACTIONS = ("kill", "stop", "EIO", "ENOSPC", "delay", "twice")
 DELAY_SECONDS = 8.0

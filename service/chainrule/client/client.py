@@ -17,8 +17,10 @@ from chainrule.client.connection import Patience, ended, open_channel, our_error
 from chainrule.client.job_file import read_job
 from chainrule.client.model_file import save_model
 from chainrule.client.predictions import Predictions, Requests, answers, check_rows, joined, read_rows
+from chainrule.client.upload import Progress, Upload
 from chainrule.v1 import training_pb2 as messages
 from chainrule.v1.training_pb2_grpc import TrainingServiceStub
+from chainrule.wire.dataset import Dataset
 from chainrule.wire.errors import ChainruleError, DeadlineExceeded, ServiceUnavailable
 from chainrule.wire.job import Job, JobEvent
 from chainrule.wire.messages import event_from_message, job_from_message, spec_to_message
@@ -32,6 +34,8 @@ TRANSFER_SECONDS = 600.0
 """The deadline of a model's download and of a table's predictions."""
 RECORD_SECONDS = 86_400.0
 """The deadline of a record's stream: it is read as fast as the steps are computed again."""
+UPLOAD_SECONDS = 86_400.0
+"""The deadline of an upload."""
 PAUSE_SECONDS = 600.0
 """The deadline of a pause, in which a checkpoint is written."""
 
@@ -203,6 +207,24 @@ class Client:
             if requests.failure is not None:
                 raise requests.failure from None
             raise
+
+    def upload(self, path: str | os.PathLike[str], name: str, progress: Progress | None = None) -> Dataset:
+        """Keep a file's bytes in the service as `dataset://NAME`. Raises InvalidData, TooMuch.
+
+        An upload that was cut off goes on where it was when it is done again; bytes that are there are not sent.
+        """
+        upload = Upload(Path(path), name, progress)
+        try:
+            with ended(self._stub.UploadDataset(iter(upload), timeout=UPLOAD_SECONDS), self.address) as answers:
+                upload.begin(next(answers).offset)
+                return Dataset.from_message(next(answers).dataset)
+        finally:
+            upload.begin(None)
+
+    def datasets(self) -> builtins.list[Dataset]:
+        """Return all that was uploaded, by name."""
+        answer = self._ask(self._stub.ListDatasets, messages.ListDatasetsRequest())
+        return [Dataset.from_message(message) for message in answer.datasets]
 
     def _ask(self, method: Any, request: Any, seconds: float = 0.0) -> Any:
         with our_errors(self.address):

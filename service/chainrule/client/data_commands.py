@@ -1,4 +1,4 @@
-"""The commands that look at data: describe, init, predict."""
+"""The commands that look at data: describe, init, upload, datasets, predict."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,11 +7,13 @@ import click
 import numpy as np
 
 from chainrule.client import options
-from chainrule.client.display import open_console
-from chainrule.client.documents import plain
+from chainrule.client.display import open_console, transfer_bar
+from chainrule.client.documents import dataset_document, plain
 from chainrule.client.options import connect, print_json, tell
 from chainrule.client.prediction_files import WRITERS, write_predictions
 from chainrule.client.predictions import Predictions
+from chainrule.client.tables import datasets_table
+from chainrule.wire.dataset import SCHEME
 
 _source = click.argument("source", metavar="SOURCE")
 
@@ -57,6 +59,42 @@ def init(source: str, label: str, workers: int) -> None:
 
 
 @click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--name", required=True, help="Jobs say dataset://NAME.")
+@options.as_json
+@options.server
+def upload(file: Path, name: str, as_json: bool) -> None:
+    """Keep a file in the service, for jobs to train on as dataset://NAME.
+
+    An upload that was cut off goes on where it was when it is done again; the same bytes are sent once.
+
+    \b
+    chainrule upload houses.csv.gz --name houses
+    """
+    with connect() as client, transfer_bar(open_console(stderr=True)) as progress:
+        dataset = client.upload(file, name, progress)
+    words = f"{SCHEME}{dataset.name}: {dataset.size:,} bytes, sha256 {dataset.sha256}"
+    tell(as_json, dataset_document(dataset), words)
+
+
+@click.command()
+@options.as_json
+@options.server
+def datasets(as_json: bool) -> None:
+    """List what was uploaded.
+
+    \b
+    chainrule datasets
+    """
+    with connect() as client:
+        found = client.datasets()
+    if as_json:
+        print_json([dataset_document(dataset) for dataset in found])
+    else:
+        open_console().print(datasets_table(found))
+
+
+@click.command()
 @options.job
 @click.argument("rows", metavar="ROWS.csv", type=click.Path(exists=True, path_type=Path))
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A .csv or .parquet file.")
@@ -97,4 +135,4 @@ def _labels(predictions: Predictions) -> list[str] | list[float]:
     return [float(str(np.float32(number))) for number in predictions.labels]
 
 
-DATA_COMMANDS = (describe, init, predict)
+DATA_COMMANDS = (describe, init, upload, datasets, predict)

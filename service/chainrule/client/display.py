@@ -5,7 +5,16 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.text import Text
 
 from chainrule.wire.job import Job, JobEvent, JobState
@@ -84,6 +93,21 @@ def summary(job: Job) -> str:
         words += f" after {(job.finished - job.started).total_seconds():.1f} s"
     told = [job.reason, "" if job.reason and job.state is not JobState.SUCCEEDED else measures_text(job)]
     return f"{words}: {'; '.join(filter(None, told))}".rstrip(": ")
+
+
+@contextmanager
+def transfer_bar(console: Console) -> Iterator[Callable[[str, int, int], None]]:
+    """Give a function that draws how many bytes of a stage are done; in a pipe nothing is drawn."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_interactive) as bar:
+        stages: dict[str, TaskID] = {}
+
+        def show(stage: str, done: int, size: int) -> None:
+            if stage not in stages:
+                stages[stage] = bar.add_task(stage, total=size)
+            bar.update(stages[stage], completed=done)
+
+        yield show
 
 
 def _display(console: Console) -> AbstractContextManager[Show]:

@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from chainrule.wire.dataset import Dataset
 from chainrule.wire.job import Job, JobEvent
 
 _KEYS = (
@@ -16,6 +18,12 @@ _KEYS = (
 def job_document(job: Job) -> dict[str, Any]:
     """Return what `show --json` prints: nothing and NaN become null, times are ISO 8601 in UTC."""
     return {key: plain(getattr(job, key)) for key in _KEYS}
+
+
+def dataset_document(dataset: Dataset) -> dict[str, Any]:
+    """Return what `datasets --json` prints for one."""
+    document: dict[str, Any] = plain(asdict(dataset))
+    return document
 
 
 def event_document(event: JobEvent) -> dict[str, Any]:

@@ -14,7 +14,7 @@ DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
 _REFUSALS = (
     *(errors.InvalidJob, errors.InvalidData, errors.ShapeMismatch, errors.TooMuch),
-    *(errors.JobNotFound, errors.ModelNotFound, errors.JobNotRunning, errors.JobNotFinished),
+    *(errors.JobNotFound, errors.DatasetNotFound, errors.ModelNotFound, errors.JobNotRunning, errors.JobNotFinished),
 )
 
 

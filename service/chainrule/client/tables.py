@@ -7,6 +7,7 @@ from rich.table import Table
 
 from chainrule.client.display import progress_text, state_text
 from chainrule.client.documents import in_order
+from chainrule.wire.dataset import Dataset
 from chainrule.wire.job import Job
 
 _COLUMNS = ("ID", "NAME", "STATE", "STEP", "LOSS", "ACCURACY", "WORKERS", "REASON")
@@ -51,6 +52,16 @@ def jobs_table(jobs: Iterable[Job]) -> Table:
         table.add_column(name, justify="right" if name in _NUMBERS else "left", no_wrap=name == "ID")
     for job in jobs:
         table.add_row(*_cells(job))
+    return table
+
+
+def datasets_table(datasets: Iterable[Dataset]) -> Table:
+    """Return data sets as one line each."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("NAME", "BYTES", "UPLOADED", "SHA256"):
+        table.add_column(name, justify="right" if name == "BYTES" else "left", no_wrap=True)
+    for dataset in datasets:
+        table.add_row(dataset.name, f"{dataset.size:,}", _moment(dataset.uploaded), dataset.sha256)
     return table
 
 

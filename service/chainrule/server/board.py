@@ -22,7 +22,7 @@ class Board:
     """The jobs. Every change goes through here, is on disk when the call returns, and is told to whoever watches."""
 
     def __init__(self, store: Store, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self.store, self._now = store, now
+        self.store, self.now = store, now
         # One thread: the store has one connection, and its calls keep their order.
         self._executor = ThreadPoolExecutor(1, "store")
         self._news: dict[str, asyncio.Event] = {}
@@ -39,7 +39,7 @@ class Board:
 
     async def create(self, spec: dict[str, Any], request_id: str | None) -> Job:
         """Accept a job, or return the one that this request id has made. Raises InvalidJob."""
-        job, _ = await self.read(self.store.create, spec, request_id, self._now())
+        job, _ = await self.read(self.store.create, spec, request_id, self.now())
         return await self._tell(job)
 
     async def move(self, job_id: str, move: Move, reason: str = "") -> Job:
@@ -47,15 +47,15 @@ class Board:
         return await asyncio.shield(asyncio.ensure_future(self._move(job_id, move, reason)))
 
     async def _move(self, job_id: str, move: Move, reason: str) -> Job:
-        return await self._tell(await self.read(self.store.move, job_id, move, self._now(), reason))
+        return await self._tell(await self.read(self.store.move, job_id, move, self.now(), reason))
 
     async def scale(self, job_id: str, workers: int) -> Job:
         """Let so many workers at most take part in a job. Raises JobNotRunning, JobNotFound."""
-        return await self._tell(await self.read(self.store.scale, job_id, self._now(), workers))
+        return await self._tell(await self.read(self.store.scale, job_id, self.now(), workers))
 
     async def explain(self, job_id: str, reason: str) -> None:
         """Say why a job waits, if it does still. Raises JobNotFound."""
-        await self._tell(await self.read(self.store.explain, job_id, self._now(), reason))
+        await self._tell(await self.read(self.store.explain, job_id, self.now(), reason))
 
     async def update(
         self,
@@ -67,7 +67,7 @@ class Board:
         """Change what is known of a job, with an event (kind, message) where it is worth one."""
 
         def change() -> Job:
-            return self.store.update(job_id, self._now(), changes, event=event, history=history)
+            return self.store.update(job_id, self.now(), changes, event=event, history=history)
 
         return await self._tell(await self.read(change))
 
@@ -79,7 +79,7 @@ class Board:
 
     async def add_checkpoint(self, job_id: str, checkpoint: dict[str, Any], keep: int) -> list[str]:
         """Record a checkpoint; return the paths of those that are not needed any more."""
-        old = await self.read(self.store.add_checkpoint, job_id, self._now(), checkpoint, keep)
+        old = await self.read(self.store.add_checkpoint, job_id, self.now(), checkpoint, keep)
         self._wake(job_id)
         return old
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from chainrule.data.dataset import DatasetSummary
 from chainrule.server.child import Child
-from chainrule.wire.errors import InvalidData, LaunchFailed
+from chainrule.wire.errors import DatasetNotFound, InvalidData, LaunchFailed
 from chainrule.wire.spec import JobSpec
 
 logger = logging.getLogger(__name__)
@@ -33,8 +33,9 @@ class Launcher:
         changed: Callable[[], None],
         start_seconds: float = START_SECONDS,
         data_roots: Sequence[str] | None = None,
+        locate: Callable[[JobSpec], JobSpec] = lambda spec: spec,
     ) -> None:
-        self._log = log
+        self._log, self._locate = log, locate
         self._settings: dict[str, Any] = {"ray_address": ray_address, "num_cpus": num_cpus, "data_roots": data_roots}
         self._changed, self._start_seconds = changed, start_seconds
         self.cpus, self.node = 0, "127.0.0.1"
@@ -88,11 +89,15 @@ class Launcher:
 
     async def prepare(self, job_id: str, spec: JobSpec, ended: WorkerEnded) -> DatasetSummary:
         """Read a job's data and put its shards into the object store. Raises InvalidData, LaunchFailed."""
+        try:
+            located = self._locate(spec)
+        except DatasetNotFound as error:
+            raise InvalidData(str(error)) from None
         if not self.ready.is_set():
             raise LaunchFailed("there is no Ray at present")
         self._watchers[job_id] = ended
         self._prepared[job_id] = asyncio.get_running_loop().create_future()
-        await self._send(command="prepare", job_id=job_id, spec=spec.document())
+        await self._send(command="prepare", job_id=job_id, spec=located.document())
         return await self._prepared[job_id]
 
     async def start_worker(self, job_id: str, worker: str, address: str) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from chainrule.server.board import Board
 from chainrule.server.data_dir import claimed
+from chainrule.server.datasets import Datasets
 from chainrule.server.launcher import Launcher
 from chainrule.server.listeners import background, grpc_server, http_server, listening_socket
 from chainrule.server.metrics import JobCollector, Registry
@@ -60,15 +61,17 @@ async def serving(settings: Settings) -> AsyncIterator[Addresses]:
         folder = stack.enter_context(claimed(settings.data_dir))
         board = Board(Store(folder / "chainrule.sqlite3"))
         stack.callback(board.close)
+        datasets = Datasets(folder / "datasets", board.now)
         launcher = Launcher(
             folder / "launcher.log",
             settings.ray_address,
             settings.num_cpus,
             lambda: scheduler.wake(),
-            data_roots=[str(root.resolve()) for root in settings.data_roots],
+            data_roots=[str(root.resolve()) for root in (*settings.data_roots, datasets.root)],
+            locate=datasets.located,
         )
         scheduler = Scheduler(board, launcher, folder / "jobs")
-        servicer = TrainingServicer(board, scheduler, folder / "jobs")
+        servicer = TrainingServicer(board, scheduler, folder / "jobs", datasets)
         await scheduler.recover()
         http = stack.enter_context(listening_socket(settings.host, settings.http_port))
         port, health = await stack.enter_async_context(grpc_server(settings.host, settings.port, servicer))

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias, TypeVar
 import grpc
 
 from chainrule.server.board import Board
+from chainrule.server.datasets import Datasets
 from chainrule.server.models import Models, predict
 from chainrule.server.records import Records
 from chainrule.server.scheduler import Scheduler
@@ -58,14 +59,15 @@ def _streamed(method: Callable[..., AsyncIterator[R]]) -> Callable[..., AsyncIte
 class TrainingServicer(TrainingServiceServicer):  # type: ignore[misc]
     """What a user's calls do."""
 
-    def __init__(self, board: Board, scheduler: Scheduler, folder: Path) -> None:
-        self._board, self._scheduler, self._folder = board, scheduler, folder
+    def __init__(self, board: Board, scheduler: Scheduler, folder: Path, datasets: Datasets) -> None:
+        self._board, self._scheduler, self._folder, self._datasets = board, scheduler, folder, datasets
         self._models, self._records = Models(board), Records(board)
 
     @_unary
     async def SubmitJob(self, request: pb.SubmitJobRequest, context: Context) -> pb.SubmitJobResponse:  # noqa: N802
         """Accept a job."""
         spec = spec_from_message(request.spec)
+        self._datasets.located(spec)  # what was never uploaded is told now, not when the job starts
         job = await self._board.create(spec.document(), request.request_id or None)
         self._scheduler.wake()
         return pb.SubmitJobResponse(job_id=job.id)
@@ -158,3 +160,25 @@ class TrainingServicer(TrainingServiceServicer):  # type: ignore[misc]
             rows += len(outputs)
             for _, data in to_chunks(outputs.reshape(-1)):
                 yield pb.PredictResponse(outputs=model.summary.outputs, values=data)
+
+    @_streamed
+    async def UploadDataset(  # noqa: N802
+        self,
+        requests: AsyncIterator[pb.UploadDatasetRequest],
+        context: Context,
+    ) -> AsyncIterator[pb.UploadDatasetResponse]:
+        """Take a file's bytes."""
+        header = (await anext(requests)).header
+        data = (request.data async for request in requests)
+        answers = self._datasets.receive(header.name, header.file_name, header.size, header.sha256, data)
+        async for answer in answers:
+            if isinstance(answer, int):
+                yield pb.UploadDatasetResponse(offset=answer)
+            else:
+                yield pb.UploadDatasetResponse(dataset=answer.message())
+
+    @_unary
+    async def ListDatasets(self, request: pb.ListDatasetsRequest, context: Context) -> pb.ListDatasetsResponse:  # noqa: N802
+        """Return every data set."""
+        datasets = await asyncio.to_thread(self._datasets.all)
+        return pb.ListDatasetsResponse(datasets=[dataset.message() for dataset in datasets])

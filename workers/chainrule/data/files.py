@@ -69,6 +69,8 @@ def find_files(source: str, suffixes: Sequence[str], roots: Roots = None) -> tup
 
     Raises InvalidData, also where one lies outside of the roots once `..` and links are followed.
     """
+    if source.startswith("dataset://"):
+        raise InvalidData(f"cannot read {source}: it lies in the service; name a file that has the same bytes")
     with _readable(source):
         filesystem, path = _filesystem(source)
         info = filesystem.get_file_info(path)

@@ -1,0 +1,59 @@
+"""Files that are uploaded, and jobs that train on them."""
+
+import signal
+
+import grpc
+import pytest
+
+from chainrule.client import Client
+from chainrule.client.upload import Upload
+from chainrule.v1.training_pb2_grpc import TrainingServiceStub
+from chainrule.wire.errors import ChainruleError
+
+
+def test_a_job_trains_on_what_was_uploaded_with_the_same_bits(service, job_file, digits_csv):
+    dataset = service.json("upload", digits_csv, "--name", "digits")
+    assert dataset in service.json("datasets")
+    weights = set()
+    for name, train in (("there", "dataset://digits"), ("here", str(digits_csv))):
+        done = service.finish(service.submit(job_file(name, data={"train": train}, training={"epochs": 2})))
+        assert done["state"] == "SUCCEEDED"
+        weights.add(done["weights_sha256"])
+    assert len(weights) == 1
+
+
+def test_a_name_that_nobody_knows_is_refused_at_once(service, job_file):
+    done = service.run("submit", job_file(data={"train": "dataset://nobody"}), code=2)
+    assert "there is no data set 'nobody'" in done.stderr
+
+
+def test_an_upload_goes_on_when_the_service_was_killed_in_its_midst(service_class, tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b"x,label\n" + b"1,2\n" * 2_000_000)
+    service = service_class(tmp_path / "own" / "data")
+    service.data_dir.mkdir(parents=True)
+    service.start("--num-cpus", "1")
+    upload = Upload(path, "rows", None)
+
+    def until_killed():
+        for number, request in enumerate(upload):
+            if number == 5:
+                service.process.send_signal(signal.SIGKILL)
+            yield request
+
+    with grpc.insecure_channel(service.address) as channel:
+        answers = TrainingServiceStub(channel).UploadDataset(until_killed())
+        upload.begin(next(answers).offset)
+        with pytest.raises(grpc.RpcError):
+            next(answers)
+    service.end(signal.SIGKILL)
+    service.start("--num-cpus", "1")
+    try:
+        with Client(service.address) as client:
+            assert client.datasets() == []
+            client.upload(path, "rows")
+            assert [dataset.size for dataset in client.datasets()] == [path.stat().st_size]
+            with pytest.raises(ChainruleError, match="is no name"):
+                client.upload(path, "a/b")
+    finally:
+        service.end(signal.SIGTERM)
