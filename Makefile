@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PROTO_VENV := build/proto-venv
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help demo test soak bench bench-nn bench-recovery lint format proto lock clean
+.PHONY: help demo test soak bench bench-nn bench-recovery bench-data lint format proto lock clean
 
 help:                ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -23,6 +23,9 @@ bench: $(VENV)/development   ## measure whole training by two workers, beside it
 
 bench-nn: $(VENV)/development   ## measure the training step and the optimizers, one thread, beside their limits
 	$(BIN)/python tests/benchmarks/bench_nn.py $(ARGS)
+
+bench-data: $(VENV)/development   ## measure the ingest of 2 million rows beside pyarrow alone, its memory, and predictions
+	$(BIN)/python tests/benchmarks/bench_data.py $(ARGS)
 
 bench-recovery: $(VENV)/development   ## measure what safety costs, and how long training takes to go on after each fault
 	$(BIN)/python tests/benchmarks/bench_recovery.py $(ARGS)

@@ -145,6 +145,12 @@ def test_a_column_that_turns_into_fractions_late_in_a_large_file_is_read(csv):
     assert blocks[-1].survey.columns["a"].high == 1.5
 
 
+def test_a_row_may_be_longer_than_what_is_parsed_at_once(csv):
+    long = "w" * (3 << 20)
+    assert rows(csv(f'a,b\n1,x\n2,"{long}"\n3,y\n')) == {"a": [1, 2, 3], "b": ["x", long, "y"]}
+    assert "row 3 has 1 values" in refusal(csv(f'a,b\n1,x\n2,"{long}"\n3\n'))
+
+
 def test_a_column_that_turns_into_text_in_another_block_is_text_everywhere(csv, monkeypatch):
     monkeypatch.setattr(records, "CHUNK_BYTES", 8)
     blocks, _ = read_source(csv("a,b\n01,1\n2,1\nx,1\n"), Dialect(), (), Inline(), None)

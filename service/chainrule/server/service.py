@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from threadpoolctl import threadpool_limits
+
 from chainrule.server.board import Board
 from chainrule.server.data_dir import claimed
 from chainrule.server.datasets import Datasets
@@ -58,6 +60,8 @@ def _on_signals(stop: asyncio.Event) -> None:
 async def serving(settings: Settings) -> AsyncIterator[Addresses]:
     """Run all parts of the service; on leaving, every job is at a checkpoint and every process has ended."""
     async with AsyncExitStack() as stack:
+        # Calls to predict run beside each other, and their BLAS threads would fight, also with those of workers here.
+        stack.enter_context(threadpool_limits(1, user_api="blas"))
         folder = stack.enter_context(claimed(settings.data_dir))
         board = Board(Store(folder / "chainrule.sqlite3"))
         stack.callback(board.close)

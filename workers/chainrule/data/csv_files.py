@@ -13,7 +13,7 @@ from chainrule.data.records import chunks, end_of_rows
 from chainrule.data.streams import Read, feed, packing, unpacked
 from chainrule.data.tables import MISSING_WORDS, check_names
 
-HEAD_BYTES = 1 << 20
+HEAD_BYTES = PARSED_BYTES = 1 << 20
 NULLS = [blank + word for word in MISSING_WORDS for blank in ("", " ")]
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -103,20 +103,28 @@ def _parse(content: bytes, fragment: Fragment, dialect: Dialect) -> pa.Table:
         ragged.append(row)
         return "error"
 
-    delimiter = dialect.delimiter_of(fragment.file)
+    parsing = csv.ParseOptions(
+        delimiter=dialect.delimiter_of(fragment.file), newlines_in_values=True, invalid_row_handler=note
+    )
     try:
-        return csv.read_csv(
-            pa.py_buffer(content),
-            csv.ReadOptions(column_names=fragment.names, use_threads=False, block_size=max(1 << 20, len(content))),
-            csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=note),
-            _conversion(fragment),
-        )
+        return _table(content, fragment, parsing, PARSED_BYTES)
     except pa.ArrowInvalid as error:
         if ragged:
             whole = "header line" if dialect.header else "first row"
             problem = f"has {ragged[0].actual_columns} values, the {whole} {ragged[0].expected_columns}"
             raise Faulty(problem, ragged[0].number - 1) from None
         raise Faulty(f"is not a CSV file: {sentence(error)}") from None
+
+
+def _table(content: bytes, fragment: Fragment, parsing: Any, size: int) -> pa.Table:
+    """Return the table, parsed in parts that stay in the cache; in larger ones where a row is longer than these."""
+    reading = csv.ReadOptions(column_names=fragment.names, use_threads=False, block_size=size)
+    try:
+        return csv.read_csv(pa.py_buffer(content), reading, parsing, _conversion(fragment))
+    except pa.ArrowInvalid as error:
+        if "straddling" not in str(error) or size >= len(content):
+            raise
+        return _table(content, fragment, parsing, len(content))
 
 
 def _conversion(fragment: Fragment) -> Any:

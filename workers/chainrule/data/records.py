@@ -48,9 +48,10 @@ def _quotes(data: bytes, delimiter: str) -> np.ndarray[tuple[int], np.dtype[np.i
     """Return the places of the quotes that open and close values, in turns; another quote is part of a value."""
     text = np.frombuffer(data, np.uint8)
     quotes = np.flatnonzero(text == QUOTE)
-    ends = np.isin(text, np.frombuffer(delimiter.encode() + NEWLINES + b'"', np.uint8))
+    ends = np.zeros(256, np.bool_)
+    ends[[*delimiter.encode(), *NEWLINES, QUOTE]] = True
     opening, closing = quotes[::2], quotes[1::2]
-    regular = ends[opening[opening > 0] - 1].all() and ends[closing[closing < len(text) - 1] + 1].all()
+    regular = ends[text[opening[opening > 0] - 1]].all() and ends[text[closing[closing < len(text) - 1] + 1]].all()
     return quotes if regular else np.fromiter(_walk(data, delimiter), np.int64)
 
 

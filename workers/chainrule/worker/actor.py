@@ -77,7 +77,7 @@ class RayTasks:
         running: deque[Iterator[Any]] = deque()
         for call in calls:
             running.append(self._run.remote(work, *call))
-            if len(running) > self._at_once:
+            if len(running) >= self._at_once:
                 yield running.popleft()
         yield from running
 
