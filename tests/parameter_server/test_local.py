@@ -5,10 +5,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from chainrule.data.metrics import Layout
 from chainrule.data.shard_tree import Node
-from chainrule.nn import Parameters
+from chainrule.nn import Network, Parameters
 from chainrule.parameter_server.coordinator import Coordinator
-from chainrule.parameter_server.local import LocalDoor, share
+from chainrule.parameter_server.local import MOST_OUTPUTS, LocalDoor, fits, share
 from chainrule.parameter_server.restore import restore
 from chainrule.v1 import parameters_pb2 as pb
 from chainrule.wire import packets
@@ -147,6 +148,19 @@ def test_a_server_that_has_gone_is_told(served):
     stream._connection.shutdown(socket.SHUT_RD)
     with pytest.raises(ServiceUnavailable):
         next(messages)
+
+
+def test_the_sums_of_the_most_outputs_fit_a_packet():
+    network = Network((3, MOST_OUTPUTS), ("identity",), "mse")
+    assert fits(network)
+    assert not fits(Network((3, MOST_OUTPUTS + 1), ("identity",), "mse"))
+    sums = Sums(0.1, 0.1, 0.1, (0.1,) * Layout.of(network).length)
+    message = pb.WorkerMessage(partial=pb.Partial(training=sums.message(), validation=sums.message()))
+    assert len(message.SerializeToString()) < packets.MOST_BYTES
+    listener, name = packets.listen()
+    with listener, packets.connect(name, SECONDS) as worker, listener.accept()[0] as server:
+        worker.send(bytes(packets.MOST_BYTES))
+        assert len(server.recv(packets.MOST_BYTES)) == packets.MOST_BYTES
 
 
 def test_elsewhere_nobody_answers(served):

@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError
 
 from chainrule.data.shard_tree import Node
 from chainrule.data.work import Work
-from chainrule.nn import Array, Parameters
+from chainrule.nn import Array, Network, Parameters
 from chainrule.parameter_server.coordinator import Coordinator
 from chainrule.parameter_server.messages import STOP, failure_message, result_message, work_message
 from chainrule.parameter_server.plan import Result
@@ -28,6 +28,15 @@ def share(state: TrainingState) -> int:
     flat[:] = state.parameters.flat
     state.parameters = Parameters.view(flat, state.parameters.sizes)
     return descriptor
+
+
+MOST_OUTPUTS = 2048
+"""Of more outputs the sums over validation rows may not fit a packet."""
+
+
+def fits(network: Network) -> bool:
+    """Whether workers of this host may use the door, on a system that has shared memory."""
+    return shared_memory.AVAILABLE and network.sizes[-1] <= MOST_OUTPUTS
 
 
 class LocalDoor:

@@ -16,11 +16,10 @@ from chainrule.nn import Parameters
 from chainrule.parameter_server.checkpoints import Checkpoint, write_checkpoint
 from chainrule.parameter_server.coordinator import Coordinator
 from chainrule.parameter_server.evaluation import evaluate
-from chainrule.parameter_server.local import LocalDoor, share
+from chainrule.parameter_server.local import LocalDoor, fits, share
 from chainrule.parameter_server.reports import Report
 from chainrule.parameter_server.restore import restore
 from chainrule.parameter_server.servicer import Assignable, ParameterServicer, add_to_server
-from chainrule.wire import shared_memory
 from chainrule.wire.control import Control
 from chainrule.wire.errors import ChainruleError, LaunchFailed, TrainingFailed
 from chainrule.wire.validation import parse_spec
@@ -40,7 +39,8 @@ class ParameterServer:
         self._summary = DatasetSummary.from_document(command["data"])
         known = [Checkpoint(**checkpoint) for checkpoint in command["checkpoints"]]
         state, warnings = restore(self._spec, self._summary, command["generation"], known)
-        weights = share(state) if self._spec.cluster.shared_memory and shared_memory.AVAILABLE else None
+        shares = self._spec.cluster.shared_memory and fits(self._summary.network(self._spec))
+        weights = share(state) if shares else None
         self._coordinator = Coordinator(state)
         self._door = None if weights is None else LocalDoor(self._coordinator, weights, self._spec.shards)
         for warning in warnings:
