@@ -4,9 +4,13 @@ import asyncio
 
 import pytest
 
+from chainrule.data.dataset import load_dataset
+from chainrule.server.records import Records
+from chainrule.server.replay import Replay, compare
 from chainrule.server.scheduler import Scheduler
 from chainrule.v1.training_pb2 import JobEvent
 from chainrule.wire.messages import event_from_message
+from chainrule.wire.validation import parse_spec
 
 
 def scheduled(board, launcher, folder, play):
@@ -35,7 +39,7 @@ async def until(board, job_id, condition):
     pytest.fail(f"the job has ended as {event.job}")
 
 
-def lasting(spec, epochs=400, **cluster):
+def lasting(spec, epochs=120, **cluster):
     """The job with more epochs: eight steps each."""
     document = spec.document()
     training, cluster = document["training"] | {"epochs": epochs}, document["cluster"] | cluster
@@ -46,6 +50,19 @@ def told(board, job_id):
     """The messages of a job's events that a user has caused, or is to worry about."""
     events = [JobEvent.FromString(event) for event in board.store.events_behind(job_id, 0, 10_000)]
     return [event.message for event in events if "user" in event.message or event.kind == "warning"]
+
+
+def is_that_of_one_processor(board, job):
+    """Whether a job has every step, every loss and the hash of one that is trained once more, without processes."""
+
+    async def on_record():
+        return [step async for step in Records(board).steps(job.id, 0, job.steps)]
+
+    spec, steps = parse_spec(board.store.row(job.id)["spec"]), asyncio.run(on_record())
+    replay = Replay(spec, *load_dataset(spec))
+    same = compare(replay, steps, lambda version: None) is None and len(steps) == job.steps
+    replay.finish()
+    return same and replay.weights_sha256 == job.weights_sha256
 
 
 async def ended(board, job_id):

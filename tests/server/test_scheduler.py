@@ -62,7 +62,7 @@ def test_cancelling_ends_what_runs_and_what_waits(board, spec, tmp_path, thread_
 
 
 def test_stopping_brings_jobs_to_a_checkpoint_and_another_scheduler_goes_on(board, spec, tmp_path, thread_launcher):
-    document = spec.document() | {"training": spec.document()["training"] | {"epochs": 400}}
+    document = spec.document() | {"training": spec.document()["training"] | {"epochs": 120}}
 
     async def stop_in_the_middle(scheduler):
         job_id = (await board.create(document, None)).id
@@ -82,7 +82,7 @@ def test_stopping_brings_jobs_to_a_checkpoint_and_another_scheduler_goes_on(boar
         return await ended(board, stopped.id)
 
     done = scheduled(board, thread_launcher(), tmp_path, go_on)
-    assert (done.state, done.version) == (JobState.SUCCEEDED, 400 * 8)
+    assert (done.state, done.version) == (JobState.SUCCEEDED, 120 * 8)
     assert [version for version, _ in board.store.losses(done.id)] == list(range(done.steps))
 
 
