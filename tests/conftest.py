@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from sklearn.datasets import load_digits
 from chainrule.client import Client
 from chainrule.client.documents import event_document
 from chainrule.server.main import group, invoke
+from chainrule.wire.faults import VARIABLE
 
 settings.register_profile(
     "chainrule", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], max_examples=60
@@ -37,8 +39,8 @@ class Service:
     http: str = ""
     process: subprocess.Popen[str] = field(init=False)
 
-    def launch(self, *options: str) -> None:
-        """Start the process, without waiting for it."""
+    def launch(self, *options: str, fail_at: str = "") -> None:
+        """Start the process, without waiting for it; it and its children fail at points as CHAINRULE_FAIL_AT says."""
         log = (self.data_dir.parent / "service.log").open("a")
         ports = ("--port", "0", "--http-port", "0")
         options = options if "--data-root" in options else (*options, "--data-root", "/")
@@ -47,18 +49,23 @@ class Service:
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
+            env=os.environ | {VARIABLE: fail_at},
         )
         log.close()
 
-    def start(self, *options: str) -> None:
+    def start(self, *options: str, fail_at: str = "") -> None:
         """Start the process and wait until it serves."""
-        self.launch(*options)
+        self.launch(*options, fail_at=fail_at)
         line = self.process.stdout.readline()
         assert line, (self.data_dir.parent / "service.log").read_text()
         self.address, self.http = (json.loads(line)[key] for key in ("address", "http"))
 
     def end(self, signal_number: int) -> int:
         self.process.send_signal(signal_number)
+        return self.ended()
+
+    def ended(self) -> int:
+        """Wait until the process has ended, and return its exit code."""
         code = self.process.wait(60)
         self.process.stdout.close()
         return code

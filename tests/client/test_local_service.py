@@ -27,6 +27,13 @@ def test_is_there_as_long_as_it_is_needed(tmp_path):
     assert not psutil.pid_exists(service.pid)
 
 
+def test_a_second_one_goes_on_in_the_log_of_the_first(tmp_path):
+    for word in ("first", "second"):
+        with local_service(tmp_path, command(READY.format(f"print({word!r}, file=sys.stderr)"))):
+            pass
+    assert (tmp_path / "service.log").read_text() == "first\nsecond\n"
+
+
 def test_ends_by_force_what_does_not_end_by_itself(tmp_path):
     with local_service(tmp_path, command(READY.format(STUBBORN)), stop=0.2) as service:
         pass

@@ -38,7 +38,7 @@ def local_service(
     Also ends it when this process is told to end (SIGTERM, SIGHUP).
     """
     log = folder / "service.log"
-    with _signals_as_exits(), log.open("wb") as stderr:
+    with _signals_as_exits(), log.open("ab") as stderr:
         process = subprocess.Popen(  # noqa: S603
             [*command, "--data-dir", str(folder / "service")],
             stdin=subprocess.DEVNULL,
