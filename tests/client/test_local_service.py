@@ -65,3 +65,9 @@ def test_that_does_not_start_is_told_with_its_last_words(tmp_path):
 def test_that_says_nothing_is_not_waited_for_for_ever(tmp_path):
     with pytest.raises(LaunchFailed, match="it said nothing"):
         local_service(tmp_path, command("import signal; signal.pause()"), start=0.2).__enter__()
+
+
+def test_the_words_of_the_one_before_are_not_its_last(tmp_path):
+    (tmp_path / "service.log").write_text("Error: port 7 is taken\n")
+    with pytest.raises(LaunchFailed, match="it said nothing"):
+        local_service(tmp_path, command("")).__enter__()

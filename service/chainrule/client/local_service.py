@@ -35,7 +35,7 @@ def local_service(
 ) -> Iterator[LocalService]:
     """Start a service with its data in `folder`/service, and end it in the end. Raises LaunchFailed.
 
-    Also ends it when this process is told to end (SIGTERM, SIGHUP).
+    Its log is added to that of the service before. Also ends it when this process is told to end (SIGTERM, SIGHUP).
     """
     log = folder / "service.log"
     with _signals_as_exits(), log.open("ab") as stderr:
@@ -48,12 +48,12 @@ def local_service(
         )
         with process:
             try:
-                yield _ready(process, log, start)
+                yield _ready(process, log, stderr.tell(), start)
             finally:
                 _end(process, stop)
 
 
-def _ready(process: subprocess.Popen[bytes], log: Path, seconds: float) -> LocalService:
+def _ready(process: subprocess.Popen[bytes], log: Path, begin: int, seconds: float) -> LocalService:
     """Wait for the line of JSON that says where the service is."""
     timer = threading.Timer(seconds, _kill, [process])
     timer.start()
@@ -62,7 +62,7 @@ def _ready(process: subprocess.Popen[bytes], log: Path, seconds: float) -> Local
     finally:
         timer.cancel()
     if not line:
-        raise LaunchFailed(f"the service did not start: {_last_words(log)} (all of it: {log})")
+        raise LaunchFailed(f"the service did not start: {_last_words(log, begin)} (all of it: {log})")
     ready = json.loads(line)
     return LocalService(ready["address"], ready["http"], ready["pid"])
 
@@ -82,8 +82,8 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _last_words(log: Path) -> str:
-    lines = log.read_text(errors="replace").split("\n")
+def _last_words(log: Path, begin: int) -> str:
+    lines = log.read_bytes()[begin:].decode(errors="replace").split("\n")
     return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
 
 
