@@ -11,7 +11,7 @@ from safetensors.numpy import load_file
 
 
 def test_two_jobs_train_at_the_same_time_and_survive_the_death_of_the_service(service, job_file, digits_csv, tmp_path):
-    lasting = {"epochs": 250, "checkpoint_seconds": 0.5}
+    lasting = {"epochs": 150, "checkpoint_seconds": 0.5}
     first = service.submit(job_file("first", training=lasting))
     second = service.submit(job_file("second", training=lasting | {"seed": 1}))
     both_run_with_two_workers_each(service, first, second)
@@ -28,7 +28,7 @@ def test_two_jobs_train_at_the_same_time_and_survive_the_death_of_the_service(se
     for job_id in (first, second):
         done = service.finish(job_id)
         assert done["state"] == "SUCCEEDED"
-        assert done["version"] == done["steps"] == 250 * 12
+        assert done["version"] == done["steps"] == 150 * 12
         assert done["metrics"]["validation"]["accuracy"] >= 0.96
         assert f'job="{job_id}"' not in service.metrics()
     the_model_is_the_one_that_was_trained(service, first, tmp_path)
