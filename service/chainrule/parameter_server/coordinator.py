@@ -21,6 +21,8 @@ from chainrule.wire.errors import Fenced, TrainingFailed
 from chainrule.wire.faults import fail_at
 from chainrule.wire.partials import Partial
 
+ASIDE_BYTES = 1 << 20
+"""Weights that are smaller are hashed when a step is about to change them: sooner than a thread wakes up."""
 LOOK_SECONDS = 0.25
 """How often workers are looked at; half of the time before which nobody is late."""
 
@@ -170,9 +172,9 @@ class Coordinator:
         return self._fingerprint is None and self._state.plan.hashes(self._state.version) and not self._ended
 
     def hash_weights(self) -> None:
-        """Hash each version while workers compute with it, until the job has ended."""
+        """Hash each version while workers compute with it, until the job has ended. Small weights need no thread."""
         with self._lock:
-            while not self._ended:
+            while self.live_weights.nbytes >= ASIDE_BYTES and not self._ended:
                 if self._wants_fingerprint:
                     self._hash_aside()
                 else:
