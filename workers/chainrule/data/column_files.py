@@ -12,6 +12,8 @@ from chainrule.data.files import File
 from chainrule.data.fragments import BLOCK_ROWS, Dialect, Digest, Fragment
 from chainrule.data.streams import feed
 
+BUFFER_BYTES = 1 << 20
+
 
 def plan_parquet(file: File, _: Dialect, digest: Digest) -> Iterator[Fragment]:
     """Yield the row groups. `digest` takes in the file's bytes."""
@@ -26,7 +28,9 @@ def read_parquet(fragment: Fragment, _: Dialect) -> Iterator[pa.Table]:
     """Yield the rows. Raises Faulty."""
     with fragment.file.open() as opened, _intact("Parquet"):
         groups = range(fragment.start, fragment.stop or 0)
-        for batch in parquet.ParquetFile(opened).iter_batches(4 * BLOCK_ROWS, row_groups=list(groups)):
+        # By default the whole row group is fetched first, which may be as large as the data.
+        file = parquet.ParquetFile(opened, pre_buffer=False, buffer_size=BUFFER_BYTES)
+        for batch in file.iter_batches(4 * BLOCK_ROWS, row_groups=list(groups)):
             yield pa.Table.from_batches([batch])
 
 
