@@ -24,12 +24,12 @@ def chaos(job, folder, seed, minutes):
 
 
 def test_a_job_whose_processes_are_killed_has_the_bits_of_an_undisturbed_one(job_file, tmp_path):
-    done = chaos(job_file("chaos", training=SHORT), tmp_path, 3, 0.1)
+    done = chaos(job_file("chaos", training=SHORT), tmp_path, 7, 0.06)
     assert done.returncode == 0, done.stderr
     verdict = json.loads(done.stdout)
     assert verdict["same"] is True
     assert (verdict["first"], verdict["last"]) == (0, 200 * 12 - 1)
-    assert verdict["survived"]
+    assert [survived["fault"] for survived in verdict["survived"]] == ["a checkpoint is damaged"]
 
 
 def test_a_job_that_cannot_succeed_is_told(job_file, tmp_path):
