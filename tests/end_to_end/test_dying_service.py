@@ -82,7 +82,7 @@ def submitted(service, path):
     ("points", "epochs"),
     [
         (["store.before_commit", "checkpoint.before_rename"], 400),
-        pytest.param(EVERY * 3, 8000, marks=pytest.mark.soak),
+        pytest.param(EVERY * 2, 2000, marks=pytest.mark.soak),
     ],
     ids=["two points", "every point"],
 )
