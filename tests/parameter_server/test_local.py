@@ -1,3 +1,4 @@
+import gc
 import socket
 import threading
 from types import SimpleNamespace
@@ -161,6 +162,14 @@ def test_the_sums_of_the_most_outputs_fit_a_packet():
     with listener, packets.connect(name, SECONDS) as worker, listener.accept()[0] as server:
         worker.send(bytes(packets.MOST_BYTES))
         assert len(server.recv(packets.MOST_BYTES)) == packets.MOST_BYTES
+
+
+def test_a_server_that_hangs_up_leaves_no_connection_open(served, recwarn):
+    local = pb.Local(name=served.door.local.name, secret=b"of another server")
+    with pytest.raises(OSError, match="hung up"):
+        LocalStream(local, pb.Hello(), served.state.parameters.sizes)
+    gc.collect()
+    assert [str(warning.message) for warning in recwarn] == []
 
 
 def test_elsewhere_nobody_answers(served):

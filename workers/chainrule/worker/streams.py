@@ -95,17 +95,25 @@ class LocalStream:
         """Raises OSError where the server is on another host."""
         self._connection = packets.connect(local.name, CONNECT_SECONDS)
         hello.secret = local.secret
+        try:
+            weights, slots = self._shake_hands(hello)
+        except Exception:
+            self._connection.close()
+            raise
+        self.parameters = Parameters.view(shared_memory.view(weights, writable=False), sizes)
+        self._slots = shared_memory.view(slots, writable=True).reshape(-1, self.parameters.flat.size)
+        for descriptor in (weights, slots):
+            os.close(descriptor)
+        self._connection.settimeout(None)
+        self._sizes, self._version, self._next = sizes, -1, 0
+
+    def _shake_hands(self, hello: pb.Hello) -> tuple[int, int]:
+        """Say who is there, and return the descriptors of the weights and of the slots."""
         self._send(pb.WorkerMessage(hello=hello))
         _, descriptors, _, _ = socket.recv_fds(self._connection, 1, 2)
         if len(descriptors) != 2:
             raise ConnectionError("the parameter server has hung up")
-        weights, slots = descriptors
-        self.parameters = Parameters.view(shared_memory.view(weights, writable=False), sizes)
-        self._slots = shared_memory.view(slots, writable=True).reshape(-1, self.parameters.flat.size)
-        for descriptor in descriptors:
-            os.close(descriptor)
-        self._connection.settimeout(None)
-        self._sizes, self._version, self._next = sizes, -1, 0
+        return descriptors[0], descriptors[1]
 
     def messages(self) -> Iterator[pb.ServerMessage]:
         """Yield work and results."""
