@@ -43,7 +43,7 @@ def competitors(python: str | None, net: str, rows: int, stack: ExitStack) -> di
         shape, port = "-".join(map(str, NETS[net])), str(_free_port())
         arguments = [(kind, shape, rows, rank, threads, port) for rank in range(ranks)]
         env = {key: value for key, value in os.environ.items() if key not in ONE_THREAD}
-        started[name] = stack.enter_context(Driven(python, "peer.py", arguments, env))
+        started[name] = stack.enter_context(Driven(python, "peer_training.py", arguments, env))
     return started
 
 

@@ -2,10 +2,21 @@
 
 import itertools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 Step = Callable[[], object]
+
+
+def torch_network(sizes: tuple[int, ...]) -> Any:
+    """Return PyTorch's network with relu; its loss has the softmax."""
+    import torch
+
+    layers: list[torch.nn.Module] = []
+    for m, n in itertools.pairwise(sizes):
+        layers += [torch.nn.Linear(m, n), torch.nn.ReLU()]
+    return torch.nn.Sequential(*layers[:-1])
 
 
 def torch_step(sizes: tuple[int, ...], X: np.ndarray, classes: np.ndarray) -> Step | None:
@@ -15,10 +26,7 @@ def torch_step(sizes: tuple[int, ...], X: np.ndarray, classes: np.ndarray) -> St
     except ImportError:
         return None
     torch.set_num_threads(1)
-    layers: list[torch.nn.Module] = []
-    for m, n in itertools.pairwise(sizes):
-        layers += [torch.nn.Linear(m, n), torch.nn.ReLU()]
-    network = torch.nn.Sequential(*layers[:-1])
+    network = torch_network(sizes)
     loss, inputs, targets = torch.nn.CrossEntropyLoss(reduction="sum"), torch.from_numpy(X), torch.from_numpy(classes)
 
     def step() -> None:

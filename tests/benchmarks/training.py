@@ -112,16 +112,15 @@ def _measure(events: Iterator[dict[str, Any]], seconds: float) -> dict[str, Any]
     """Take the steps that were done by both workers behind the warm-up."""
     reports = (event for event in events if event["event"] == "report")
     ready = next(time.perf_counter() for event in reports if event["workers"] == WORKERS and event["steps"])
-    steps, phases = [], []
+    steps = []
     for report in reports:
         if time.perf_counter() > ready + WARM_UP_SECONDS:
             steps += report["steps"]
-            phases.append(report.get("phases"))
         if time.perf_counter() > ready + WARM_UP_SECONDS + seconds:
             break
     times = [step[3] for step in steps]
     rate = sum(step[2] for step in steps) / sum(times)
-    return {"samples_per_second": rate, "seconds": times, "phases": phases}
+    return {"samples_per_second": rate, "seconds": times}
 
 
 def main() -> None:

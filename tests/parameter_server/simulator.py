@@ -127,8 +127,8 @@ class Simulation:
             self.faults -= 1
             self.later(seconds + self.time.lag(), self.restart)
 
-    def tell_checkpoint(self, server: Server, cut: Snapshot) -> None:
-        if server.alive:
+    def tell_checkpoint(self, server: Server, cut: Snapshot | None) -> None:
+        if server.alive and cut is not None:
             self.say("there is a checkpoint at version", cut.version)
             server.coordinator.tell_checkpoint(cut)
 

@@ -113,6 +113,19 @@ def test_who_has_no_lease_is_fenced(served, incarnation, generation):
         next(stream.messages())
 
 
+def test_a_worker_of_another_generation_takes_nobodys_place(served):
+    _, incarnation = served.enter()
+    before = set(threading.enumerate())
+    stranger, _ = served.enter(incarnation, generation=6)
+    others = set(threading.enumerate()) - before
+    with pytest.raises(Fenced):
+        next(stranger.messages())
+    stranger.close()
+    for thread in others:
+        thread.join(SECONDS)
+    assert served.coordinator.knows(7, incarnation)
+
+
 def test_a_stop_is_told(served):
     stream, _ = served.enter()
     messages = stream.messages()

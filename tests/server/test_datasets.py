@@ -91,6 +91,23 @@ def test_other_bytes_than_announced_are_thrown_away(datasets, content):
     assert files(datasets) == set()
 
 
+def test_no_more_is_taken_than_was_announced(datasets):
+    taken = []
+
+    async def endless():
+        while len(taken) < 100:
+            taken.append(b"x" * 1000)
+            yield taken[-1]
+
+    async def scenario():
+        async for _ in datasets.receive("rows", "rows.csv", 3000, SHA256, endless()):
+            pass
+
+    with pytest.raises(InvalidData, match="another SHA-256"):
+        asyncio.run(scenario())
+    assert len(taken) == 4
+
+
 @pytest.mark.parametrize("fault", ["dataset.before_write:3=ENOSPC", "dataset.before_write:3=EIO"])
 def test_a_disk_that_fills_up_leaves_nothing(datasets, monkeypatch, fault):
     monkeypatch.setattr(faults, "_faults", faults.parse(fault))

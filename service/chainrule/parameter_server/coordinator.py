@@ -28,7 +28,7 @@ LOOK_SECONDS = 0.25
 
 
 Deliver: TypeAlias = Callable[[Work | Result | None], None]
-"""Takes a worker's messages; None means stop. It must not wait, and not call the coordinator."""
+"""Takes a worker's messages; None means stop. It is called under the lock, so it must not wait."""
 
 
 class Coordinator:
@@ -203,9 +203,11 @@ class Coordinator:
         with self._lock:
             return self._state.version, self._state.parameters.flat.copy()
 
-    def snapshot(self) -> Snapshot:
-        """Return a cut that nobody changes."""
+    def snapshot(self) -> Snapshot | None:
+        """Return a cut that nobody changes; None where the job has failed, maybe by weights that are infinite."""
         with self._lock:
+            if self._failure is not None:
+                return None
             state, slots = self._state, {name: slot.copy() for name, slot in self._state.slots.items()}
             return Snapshot(state.version, state.parameters.flat.copy(), slots, state.memory)
 

@@ -30,6 +30,8 @@ def share(state: TrainingState) -> int:
     return descriptor
 
 
+HELLO_SECONDS = 10.0
+"""Who connects and has said nothing by then is no worker."""
 MOST_OUTPUTS = 2048
 """Of more outputs the sums over validation rows may not fit a packet."""
 
@@ -63,7 +65,9 @@ class LocalDoor:
 
     def _welcome(self, connection: socket.socket) -> None:
         with connection, contextlib.suppress(OSError, DecodeError):  # a stranger, or a worker that has gone
+            connection.settimeout(HELLO_SECONDS)
             hello = pb.WorkerMessage.FromString(connection.recv(packets.MOST_BYTES)).hello
+            connection.settimeout(None)
             if not secrets.compare_digest(hello.secret, self.local.secret):
                 return
             LocalExchange(self._coordinator, connection, hello, self._slots).serve(self._weights)
@@ -79,22 +83,27 @@ class LocalExchange:
 
     def serve(self, weights: int) -> None:
         """Answer until the job, the lease or the connection has ended."""
+        self._share(weights)
+        worker = self._hello.generation, self._hello.incarnation
+        if not self._coordinator.knows(*worker):
+            self._end()  # and let go of nobody: the number may be another's
+            return
+        try:
+            self._coordinator.attach(worker[1], self._deliver)
+            self._read()
+        except ChainruleError as error:
+            self._send(failure_message(error))
+        finally:
+            self._coordinator.leave(worker[1])
+
+    def _share(self, weights: int) -> None:
+        """Make the slots, and give the worker the descriptors."""
         slots = shared_memory.create(self._size * self._count)
         try:
             self._gradients = shared_memory.view(slots, writable=False)
             socket.send_fds(self._connection, [b"\0"], [weights, slots])
         finally:
             os.close(slots)
-        try:
-            if self._coordinator.knows(self._hello.generation, self._hello.incarnation):
-                self._coordinator.attach(self._hello.incarnation, self._deliver)
-            else:
-                self._end()
-            self._read()
-        except ChainruleError as error:
-            self._send(failure_message(error))
-        finally:
-            self._coordinator.leave(self._hello.incarnation)
 
     def _deliver(self, message: Work | Result | None) -> None:
         match message:

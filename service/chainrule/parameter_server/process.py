@@ -137,6 +137,8 @@ class ParameterServer:
         """Write a checkpoint of the present state, unless there is one. Raises OSError."""
         with self._saving:
             cut = self._coordinator.snapshot()
+            if cut is None:
+                return
             stopping = cut.memory.stopping
             self._kept = None if self._spec.early_stopping is None or stopping.best is None else stopping.version
             if (cut.version, cut.memory.ended) == self._saved:

@@ -112,6 +112,8 @@ class Datasets:
             digest = await asyncio.to_thread(_hash_of, file)
             async for piece in data:
                 await asyncio.to_thread(_append, file, piece, digest)
+                if file.tell() > dataset.size:  # nobody may fill the disk with what was never announced
+                    break
             await asyncio.to_thread(_flush, file)
             size = file.tell()
         if size < dataset.size:

@@ -97,7 +97,7 @@ class LocalStream:
         hello.secret = local.secret
         try:
             weights, slots = self._shake_hands(hello)
-        except Exception:
+        except (OSError, ChainruleError):
             self._connection.close()
             raise
         self.parameters = Parameters.view(shared_memory.view(weights, writable=False), sizes)

@@ -1,12 +1,12 @@
-"""The same training by others, driven by lines: `peer.py ddp|torch|sklearn NET ROWS RANK THREADS PORT`."""
+"""The same training by others, driven by lines: `peer_training.py ddp|torch|sklearn NET ROWS RANK THREADS PORT`."""
 
-import itertools
 import os
 import sys
 import time
 from collections.abc import Callable
 
 import numpy as np
+from peers import torch_network
 from processes import serve
 
 KIND, NET, ROWS, RANK, THREADS, PORT = sys.argv[1:]
@@ -24,10 +24,7 @@ def torch_step(rows: int) -> Callable[[], object]:
     import torch
 
     torch.set_num_threads(int(THREADS))
-    layers: list[torch.nn.Module] = []
-    for m, n in itertools.pairwise(SIZES):
-        layers += [torch.nn.Linear(m, n), torch.nn.ReLU()]
-    network: torch.nn.Module = torch.nn.Sequential(*layers[:-1])
+    network = torch_network(SIZES)
     if KIND == "ddp":
         os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": PORT, "GLOO_SOCKET_IFNAME": "lo"}
         torch.distributed.init_process_group("gloo", rank=int(RANK), world_size=RANKS)
