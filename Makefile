@@ -13,7 +13,7 @@ demo: $(VENV)/demo   ## train on handwritten digits: a service, a job, its model
 	$(BIN)/chainrule demo
 
 test: $(VENV)/development $(PROTO_VENV)/installed   ## run all tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 soak: $(VENV)/development   ## run the long tests: schedules and processes full of faults
 	$(BIN)/python -m pytest -m soak --timeout=3600 $(ARGS)

@@ -30,6 +30,13 @@ settings.load_profile("chainrule")
 COMMAND = (sys.executable, "-m", "chainrule.server")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run in several processes, keep those that share the service, and so its Ray, in one of them."""
+    for item in items:
+        if "service" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("service"))
+
+
 @dataclass
 class Service:
     """A `chainrule serve` process, driven from the outside."""
