@@ -126,3 +126,19 @@ def test_each_link_of_the_chain_is_its_equation_index_by_index():
         assert dB[i] == pytest.approx(sum(d[r, i] for r in range(5)))
     for r, j in np.ndindex(5, 3):
         assert dA[r, j] == pytest.approx(sum(W[i, j] * d[r, i] for i in range(4)))
+
+
+def test_each_layer_is_told_from_the_last_to_the_first_when_its_gradient_is_there():
+    network, parameters, X, Y = problem("softmax", "cross_entropy")
+    step, whole = Backpropagation(network, ROWS), Parameters.empty(network.sizes)
+    step.loss_and_gradient(parameters, X, Y, whole)
+    gradient, told = Parameters.empty(network.sizes), []
+    gradient.flat.fill(np.nan)
+
+    def done(L):
+        told.append(L)
+        there = [np.array_equal(gradient.flat[part], whole.flat[part]) for part in gradient.parts.values()]
+        assert there == [layer in told for layer in (1, 2)]
+
+    step.loss_and_gradient(parameters, X, Y, gradient, done=done)
+    assert told == [2, 1]

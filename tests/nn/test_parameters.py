@@ -33,6 +33,15 @@ def test_writing_to_a_view_writes_to_the_buffer_alone_where_the_view_lies(sizes)
 
 
 @given(sizes)
+def test_the_parts_of_the_layers_are_the_buffer(sizes):
+    parameters = Parameters.empty(sizes)
+    parameters.flat[:] = np.arange(parameters.flat.size)
+    assert np.concatenate([layer for _, layer in parameters.layers()]).tolist() == parameters.flat.tolist()
+    for L, part in parameters.parts.items():
+        assert parameters.flat[part].tolist() == [*parameters.W[L].ravel(), *parameters.B[L]]
+
+
+@given(sizes)
 def test_names_come_in_the_order_of_the_buffer(sizes):
     names = [name for name, _ in Parameters.empty(sizes).named()]
     assert names == [f"{letter}{L}" for L in range(1, len(sizes)) for letter in "WB"]

@@ -141,3 +141,19 @@ def test_numbers_are_compared_as_they_are():
     partial = computer.compute(initialize(network, 0), 0, Node(0, SHARDS), train=True, evaluate=True)
     assert partial.training.loss > 0
     assert partial.validation.right == 0
+
+
+@pytest.mark.parametrize("node", [Node(0, 1), Node(1, 2), Node(0, 2), Node(2, 5), Node(0, SHARDS)])
+def test_each_layer_is_told_once_when_the_sum_over_the_node_is_there(computer, node):
+    """Shard 4 has no rows in the last step of an epoch."""
+    for version in range(STEPS_PER_EPOCH):
+        whole = compute(computer, node, version, evaluate=False).gradient
+        gradient, told = Parameters.empty(NETWORK.sizes), []
+
+        def done(L, gradient=gradient, told=told, whole=whole):
+            told.append(L)
+            np.testing.assert_array_equal(gradient.flat[gradient.parts[L]], whole[gradient.parts[L]])
+
+        partial = computer.compute(THETA, version, node, train=True, evaluate=False, into=gradient, done=done)
+        assert told == [2, 1]
+        assert partial.gradient is gradient.flat

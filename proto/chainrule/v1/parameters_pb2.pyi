@@ -47,7 +47,7 @@ class JoinRequest(_message.Message):
     def __init__(self, job_id: _Optional[str] = ..., worker: _Optional[str] = ..., machine: _Optional[_Union[Machine, _Mapping]] = ...) -> None: ...
 
 class JoinResponse(_message.Message):
-    __slots__ = ("generation", "incarnation", "heartbeat_seconds", "spec", "layer_sizes", "steps_per_epoch", "local")
+    __slots__ = ("generation", "incarnation", "heartbeat_seconds", "spec", "layer_sizes", "steps_per_epoch", "local", "direct")
     GENERATION_FIELD_NUMBER: _ClassVar[int]
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_SECONDS_FIELD_NUMBER: _ClassVar[int]
@@ -55,6 +55,7 @@ class JoinResponse(_message.Message):
     LAYER_SIZES_FIELD_NUMBER: _ClassVar[int]
     STEPS_PER_EPOCH_FIELD_NUMBER: _ClassVar[int]
     LOCAL_FIELD_NUMBER: _ClassVar[int]
+    DIRECT_FIELD_NUMBER: _ClassVar[int]
     generation: int
     incarnation: int
     heartbeat_seconds: float
@@ -62,7 +63,8 @@ class JoinResponse(_message.Message):
     layer_sizes: _containers.RepeatedScalarFieldContainer[int]
     steps_per_epoch: int
     local: Local
-    def __init__(self, generation: _Optional[int] = ..., incarnation: _Optional[int] = ..., heartbeat_seconds: _Optional[float] = ..., spec: _Optional[_Union[_job_spec_pb2.JobSpec, _Mapping]] = ..., layer_sizes: _Optional[_Iterable[int]] = ..., steps_per_epoch: _Optional[int] = ..., local: _Optional[_Union[Local, _Mapping]] = ...) -> None: ...
+    direct: Direct
+    def __init__(self, generation: _Optional[int] = ..., incarnation: _Optional[int] = ..., heartbeat_seconds: _Optional[float] = ..., spec: _Optional[_Union[_job_spec_pb2.JobSpec, _Mapping]] = ..., layer_sizes: _Optional[_Iterable[int]] = ..., steps_per_epoch: _Optional[int] = ..., local: _Optional[_Union[Local, _Mapping]] = ..., direct: _Optional[_Union[Direct, _Mapping]] = ...) -> None: ...
 
 class Local(_message.Message):
     __slots__ = ("name", "secret")
@@ -71,6 +73,14 @@ class Local(_message.Message):
     name: str
     secret: bytes
     def __init__(self, name: _Optional[str] = ..., secret: _Optional[bytes] = ...) -> None: ...
+
+class Direct(_message.Message):
+    __slots__ = ("port", "secret")
+    PORT_FIELD_NUMBER: _ClassVar[int]
+    SECRET_FIELD_NUMBER: _ClassVar[int]
+    port: int
+    secret: bytes
+    def __init__(self, port: _Optional[int] = ..., secret: _Optional[bytes] = ...) -> None: ...
 
 class HeartbeatRequest(_message.Message):
     __slots__ = ("generation", "incarnation")

@@ -15,6 +15,7 @@ from chainrule.data.model import Model
 from chainrule.nn import Parameters
 from chainrule.parameter_server.checkpoints import Checkpoint, write_checkpoint
 from chainrule.parameter_server.coordinator import Coordinator
+from chainrule.parameter_server.direct import DirectDoor
 from chainrule.parameter_server.evaluation import evaluate
 from chainrule.parameter_server.local import LocalDoor, fits, share
 from chainrule.parameter_server.reports import Report
@@ -42,19 +43,25 @@ class ParameterServer:
         shares = self._spec.cluster.shared_memory and fits(self._summary.network(self._spec))
         weights = share(state) if shares else None
         self._coordinator = Coordinator(state)
-        self._door = None if weights is None else LocalDoor(self._coordinator, weights, self._spec.shards)
+        self._local = None if weights is None else LocalDoor(self._coordinator, weights, self._spec.shards)
+        self._host = str(command["host"])
+        try:
+            self._direct = DirectDoor(self._coordinator, self._host, self._spec.shards)
+        except OSError as error:
+            raise _cannot_listen(self._host, error) from None
         for warning in warnings:
             self._coordinator.warn(warning)
         self._saved = (state.version if state.version else -1, state.memory.ended)
         self._kept: int | None = None  # the version of the best weights so far, of a job that stops early
         self._ended, self._saving = threading.Event(), threading.Lock()
 
-    def serve(self, host: str) -> None:
+    def serve(self) -> None:
         """Serve until the job has ended or the service says stop."""
-        server = self._start_server(host)
+        server = self._start_server()
         watching = (self._coordinator.watch_workers, self._coordinator.hash_weights)
-        doors = () if self._door is None else (self._door.serve,)
-        for target in (self._follow_commands, self._save_from_time_to_time, *watching, *doors):
+        doors = [door for door in (self._local, self._direct) if door is not None]
+        serving = (door.serve for door in doors)
+        for target in (self._follow_commands, self._save_from_time_to_time, *watching, *serving):
             threading.Thread(target=target, name=target.__name__, daemon=True).start()
         try:
             while not self._report(self._coordinator.next_report()):
@@ -63,8 +70,8 @@ class ParameterServer:
             self._send_checkpoints(self._coordinator.next_report())
         finally:
             self._ended.set()
-            if self._door is not None:
-                self._door.close()
+            for door in doors:
+                door.close()
             server.stop(grace=2).wait()
         if self._coordinator.complete and self._kept is not None:
             self._control.send("kept", version=self._kept)
@@ -78,21 +85,22 @@ class ParameterServer:
                 raise TrainingFailed(f"the trained model could not be written: {error}") from None
             logger.warning("no checkpoint could be written: %s", error)  # the job goes on from the one before
 
-    def _start_server(self, host: str) -> grpc.Server:
+    def _start_server(self) -> grpc.Server:
         # Each stream holds a thread, and the job may be scaled to a worker for each shard; heartbeats need a few more.
         pool = ThreadPoolExecutor(max_workers=2 * self._spec.shards + 8)
         server = grpc.server(pool, options=[("grpc.so_reuseport", 0)])
         network, steps = self._summary.network(self._spec), self._summary.steps_per_epoch(self._spec)
-        local = None if self._door is None else self._door.local
-        servicer = ParameterServicer(Assignable(self._job_id, self._spec, network, steps, local), self._coordinator)
+        local = None if self._local is None else self._local.local
+        job = Assignable(self._job_id, self._spec, network, steps, local, self._direct.direct)
+        servicer = ParameterServicer(job, self._coordinator)
         add_to_server(servicer, server)
         try:
-            port = server.add_insecure_port(f"{host}:0")
+            port = server.add_insecure_port(f"{self._host}:0")
         except RuntimeError as error:
-            raise LaunchFailed(f"the parameter server cannot listen on {host}: {error}") from None
+            raise _cannot_listen(self._host, error) from None
         server.start()
         version, _ = self._coordinator.weights()
-        self._control.send("listening", address=f"{host}:{port}", version=version)
+        self._control.send("listening", address=f"{self._host}:{port}", version=version)
         return server
 
     def _report(self, report: Report) -> bool:
@@ -167,11 +175,15 @@ class ParameterServer:
         os._exit(1)  # The service has died: it will start another generation.
 
 
+def _cannot_listen(host: str, error: Exception) -> LaunchFailed:
+    return LaunchFailed(f"the parameter server cannot listen on {host}: {error}")
+
+
 def main() -> None:
     """Run the process; a failure that has a reason is told to the service."""
     control = Control()
     command = next(control.commands())
     try:
-        ParameterServer(command, control).serve(command["host"])
+        ParameterServer(command, control).serve()
     except ChainruleError as error:
         control.send("failed", reason=str(error))

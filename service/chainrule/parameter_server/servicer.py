@@ -34,6 +34,8 @@ class Assignable:
     steps_per_epoch: int
     local: pb.Local | None = None
     """Where workers of this host may connect."""
+    direct: pb.Direct | None = None
+    """Where workers of any host may connect."""
 
 
 class ParameterServicer(ParameterServiceServicer):  # type: ignore[misc]
@@ -57,6 +59,7 @@ class ParameterServicer(ParameterServiceServicer):  # type: ignore[misc]
             layer_sizes=self._job.network.sizes,
             steps_per_epoch=self._job.steps_per_epoch,
             local=self._job.local,
+            direct=self._job.direct,
         )
 
     def Heartbeat(self, request: pb.HeartbeatRequest, context: grpc.ServicerContext) -> pb.HeartbeatResponse:  # noqa: N802

@@ -1,5 +1,7 @@
 """The training step: the forward pass, the loss, and back-propagation, which is the chain rule."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from chainrule.nn.activations import ACTIVATIONS
@@ -91,10 +93,12 @@ class Backpropagation:
         gradient: Parameters,
         draw: Draw | None = None,
         w: Weights = None,
+        done: Callable[[int], object] | None = None,
     ) -> float:
         """Overwrite `gradient` by Σ_i w_i ∂E_i/∂θ over the rows of X, and return Σ_i w_i E_i.
 
-        d^L = ∂A^L/∂Z^L · (d^{L+1} W^{L+1}); ∂E/∂W^L = d^Lᵀ A^{L-1}; ∂E/∂B^L = Σ_i d_i^L.
+        d^L = ∂A^L/∂Z^L · (d^{L+1} W^{L+1}); ∂E/∂W^L = d^Lᵀ A^{L-1}; ∂E/∂B^L = Σ_i d_i^L. From the last layer to the
+        first, done(L) is called as soon as `gradient` holds those of layer L.
         """
         b = self._buffers_for(parameters, len(X))
         H = self._forward(b, parameters, X, draw)
@@ -102,6 +106,8 @@ class Backpropagation:
         for L in range(self._N, 0, -1):
             weight_gradient(b.d[L], H[L - 1], gradient.W[L])
             bias_gradient(b.d[L], b.ones, gradient.B[L])
+            if done:
+                done(L)
             if L > 1:
                 d = output_gradient(b.d[L], parameters.W[L], b.d[L - 1])
                 if draw and L - 1 in b.M:

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -50,10 +51,13 @@ class Parameters:
 
     def layers(self) -> Iterator[tuple[int, Array]]:
         """Yield (L, the part of the flat buffer that W^L and B^L are)."""
-        end = 0
-        for L, W in self.W.items():
-            start, end = end, end + W.size + self.B[L].size
-            yield L, self.flat[start:end]
+        return ((L, self.flat[part]) for L, part in self.parts.items())
+
+    @cached_property
+    def parts(self) -> dict[int, slice]:
+        """L -> where W^L and B^L are in the flat buffer."""
+        ends = itertools.accumulate(W.size + len(B) for W, B in zip(self.W.values(), self.B.values(), strict=True))
+        return {L: slice(*ends) for L, ends in zip(self.W, itertools.pairwise((0, *ends)), strict=True)}
 
     def named(self) -> Iterator[tuple[str, Array]]:
         """Yield ("W1", W^1), ("B1", B^1), ("W2", W^2), ... in the order of the flat buffer."""

@@ -1,7 +1,7 @@
 """The computation of a worker: partials of the gradient over nodes of the shard tree."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from chainrule.data.shards import RowOrder, Shard
 from chainrule.nn import LOSSES, Array, Backpropagation, Network, Parameters, aligned_empty, draw_for, one_hot
 from chainrule.wire.partials import Partial, Sums
 from chainrule.wire.spec import JobSpec
+
+Done: TypeAlias = Callable[[int], object]
 
 NOTHING = np.empty(0, dtype=np.float32)
 
@@ -39,47 +41,68 @@ class PartialComputer:
         train: bool,
         evaluate: bool,
         into: Parameters | None = None,
+        done: Done | None = None,
     ) -> Partial:
         """Return the partial of a node at θ_version: training sums and gradient, validation sums, where asked for.
 
-        The gradient is written into a given buffer, or into one of its own.
+        The gradient is written into a given buffer, or into one of its own. From the last layer to the first, done(L)
+        is called as soon as it holds the sum of layer L.
         """
-        gradient, training, validation = None, Sums(), Sums()
-        if into is not None:
-            self._free.append(into)  # the first shard takes it, and its gradient becomes the sum
+        gradient, training, validation = NOTHING, Sums(), Sums()
         if train:
-            gradient, training = fold(node, lambda shard: self._gradient(parameters, version, shard), self._add)
+            into = self._take() if into is None else into
+            gradient, training = into.flat, self._sum(parameters, version, node, into, done)
         if evaluate:
             validation = fold(node, lambda shard: self._validate(parameters, shard), Sums.__add__)
-        return Partial(NOTHING if gradient is None else gradient.flat, training, validation)
+        return Partial(gradient, training, validation)
 
     def release(self, partial: Partial) -> None:
         """Take back the buffer of a partial that is not needed any more."""
         if partial.gradient.size:
             self._free.append(Parameters.view(partial.gradient, self._network.sizes))
 
-    def _gradient(self, parameters: Parameters, version: int, shard: int) -> tuple[Parameters, Sums]:
-        gradient = self._free.pop() if self._free else Parameters.empty(self._network.sizes)
+    def _take(self) -> Parameters:
+        return self._free.pop() if self._free else Parameters.empty(self._network.sizes)
+
+    def _sum(self, parameters: Parameters, version: int, node: Node, into: Parameters, done: Done | None) -> Sums:
+        """Write a node's gradient sum. Each layer is added up when the last shard has it: in the cache."""
+        if node.leaf:
+            return self._gradient(parameters, version, node.lo, into, done)
+        left, right = node.children
+        sums = self._sum(parameters, version, left, into, None)
+        other = self._take()
+
+        def add(L: int) -> None:
+            total, part = into.flat[into.parts[L]], other.flat[other.parts[L]]
+            np.add(total, part, out=total)
+            if done:
+                done(L)
+
+        sums += self._sum(parameters, version, right, other, add)
+        self._free.append(other)
+        return sums
+
+    def _gradient(
+        self, parameters: Parameters, version: int, shard: int, gradient: Parameters, done: Done | None
+    ) -> Sums:
         rows = self._order(shard).rows(*divmod(version, self._steps_per_epoch))
         if not len(rows):
             gradient.flat.fill(0)
-            return gradient, Sums()
+            for L in reversed(gradient.W):
+                if done:
+                    done(L)
+            return Sums()
         data, draw = self._shards[shard], draw_for(self._spec.training.seed, version, shard)
         X = np.take(data.X, rows, axis=0, out=self._X[: len(rows)], mode="clip")  # "raise" would copy twice
         w = None if data.weights is None else data.weights[rows]
-        loss = self._step.loss_and_gradient(parameters, X, self._targets(data.Y[rows]), gradient, draw, w)
-        return gradient, Sums(loss, len(rows) if w is None else float(w.sum(dtype=np.float64)))
+        loss = self._step.loss_and_gradient(parameters, X, self._targets(data.Y[rows]), gradient, draw, w, done)
+        return Sums(loss, len(rows) if w is None else float(w.sum(dtype=np.float64)))
 
     def _order(self, shard: int) -> RowOrder:
         if shard not in self._orders:
             rows = len(self._shards[shard].X)
             self._orders[shard] = RowOrder(self._spec.training.seed, shard, rows, self._spec.rows_per_shard)
         return self._orders[shard]
-
-    def _add(self, left: tuple[Parameters, Sums], right: tuple[Parameters, Sums]) -> tuple[Parameters, Sums]:
-        np.add(left[0].flat, right[0].flat, out=left[0].flat)
-        self._free.append(right[0])
-        return left[0], left[1] + right[1]
 
     def _validate(self, parameters: Parameters, shard: int) -> Sums:
         data, sums, size = self._shards[shard], Sums(), self._spec.rows_per_shard

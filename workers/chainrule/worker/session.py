@@ -1,5 +1,6 @@
 """A worker's membership at a parameter server: join, beat, take work, push partials."""
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -18,6 +19,7 @@ from chainrule.wire.errors import Fenced
 from chainrule.wire.messages import spec_from_message
 from chainrule.wire.partials import Partial
 from chainrule.wire.status import from_call
+from chainrule.worker.direct import DirectStream
 from chainrule.worker.machine import Machine
 from chainrule.worker.streams import LocalStream, RemoteStream, Stream
 
@@ -42,19 +44,22 @@ class Session:
         self.spec = spec_from_message(self._joined.spec)
         self.network = self.spec.network.network(tuple(self._joined.layer_sizes))
         self.steps_per_epoch = int(self._joined.steps_per_epoch)
-        self._stream = self._open()
+        self._stream = self._open(address.rpartition(":")[0])
         self._left = threading.Event()
         self._heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
-    def _open(self) -> Stream:
-        """Return the faster stream where the parameter server is on this host."""
+    def _open(self, host: str) -> Stream:
+        """Return the fastest stream that there is: on the same host, through a port of its own, by gRPC."""
         hello = pb.Hello(generation=self._joined.generation, incarnation=self._joined.incarnation)
-        if self._joined.HasField("local") and shared_memory.AVAILABLE:
-            try:
-                return LocalStream(self._joined.local, hello, self.network.sizes)
-            except OSError:
-                hello.ClearField("secret")  # it is on another host
-        return RemoteStream(self._channel, hello, self.network.sizes)
+        joined, sizes = self._joined, self.network.sizes
+        if joined.HasField("local") and shared_memory.AVAILABLE:
+            with contextlib.suppress(OSError):  # it is on another host
+                return LocalStream(joined.local, hello, sizes)
+        if joined.HasField("direct"):
+            with contextlib.suppress(OSError):  # a firewall lets gRPC's port through alone
+                return DirectStream(host, joined.direct, hello, sizes)
+        hello.ClearField("secret")
+        return RemoteStream(self._channel, hello, sizes)
 
     def __enter__(self) -> Self:
         self._heart.start()
@@ -81,12 +86,16 @@ class Session:
             else:
                 _check(message.result)
 
-    def room(self, version: int) -> Parameters | None:
-        """Return where the next gradient has to be written; None where it may be anywhere."""
+    def room(self, version: int) -> Parameters:
+        """Return where the next gradient has to be written."""
         return self._stream.room(version)
 
+    def send_layer(self, L: int) -> None:
+        """Let the gradient of layer L travel, which will not change any more."""
+        self._stream.send_layer(L)
+
     def push(self, version: int, node: Node, partial: Partial) -> None:
-        """Send the partial of a node. One that lies anywhere may be changed afterwards."""
+        """Send the partial of a node, whose gradient is in the last room."""
         self._stream.push(version, node, partial)
 
     def _beat(self) -> None:

@@ -1,4 +1,4 @@
-"""The two ways in which a worker talks to its parameter server: a gRPC stream, or, on the same host, shared memory."""
+"""Ways in which a worker talks to its parameter server: shared memory on the same host, a gRPC stream from anywhere."""
 
 import os
 import queue
@@ -21,6 +21,7 @@ from chainrule.wire.status import from_call, from_message
 
 EXCHANGE = f"/{pb.DESCRIPTOR.services_by_name['ParameterService'].full_name}/Exchange"
 CONNECT_SECONDS = 5.0
+GONE = "the parameter server has gone"
 
 
 class Stream(Protocol):
@@ -33,12 +34,16 @@ class Stream(Protocol):
         """Yield work and results until the server says stop. Raises ChainruleError."""
         ...
 
-    def room(self, version: int) -> Parameters | None:
-        """Return where the next gradient has to be written; None where it may be anywhere."""
+    def room(self, version: int) -> Parameters:
+        """Return where the next gradient has to be written. It is not read any more when there is another one."""
+        ...
+
+    def send_layer(self, L: int) -> None:
+        """Let the gradient of layer L travel, from the last layer to the first. It will not change any more."""
         ...
 
     def push(self, version: int, node: Node, partial: Partial) -> None:
-        """Send a partial. One that lies anywhere may be changed afterwards."""
+        """Send a partial, whose gradient, if it has one, is in the last room."""
         ...
 
     def close(self) -> None:
@@ -50,7 +55,7 @@ class RemoteStream:
     """A gRPC stream: weights and gradients travel in chunks."""
 
     def __init__(self, channel: grpc.Channel, hello: pb.Hello, sizes: tuple[int, ...]) -> None:
-        self.parameters = Parameters.empty(sizes)
+        self.parameters, self._gradient = Parameters.empty(sizes), Parameters.empty(sizes)
         self._outgoing: queue.SimpleQueue[pb.WorkerMessage | bytes | None] = queue.SimpleQueue()
         self._outgoing.put(pb.WorkerMessage(hello=hello))
         exchange = channel.stream_stream(EXCHANGE, request_serializer=to_bytes, response_deserializer=server_message)
@@ -71,12 +76,16 @@ class RemoteStream:
         except grpc.RpcError as error:
             raise from_call(error) from None
 
-    def room(self, version: int) -> None:
-        """Return None: gradients are copied."""
+    def room(self, version: int) -> Parameters:  # noqa: ARG002
+        """Return the only room: gradients are copied when they are sent."""
+        return self._gradient
+
+    def send_layer(self, L: int) -> None:
+        """Do nothing: a gradient goes behind its header."""
 
     def push(self, version: int, node: Node, partial: Partial) -> None:
         """Send a partial; the copies are made before this returns."""
-        self._outgoing.put(pb.WorkerMessage(partial=_header(version, node, partial)))
+        self._outgoing.put(pb.WorkerMessage(partial=header(version, node, partial)))
         for frame in gradient_frames(partial.gradient):
             self._outgoing.put(frame)
 
@@ -119,15 +128,10 @@ class LocalStream:
         """Yield work and results."""
         while packet := self._receive():
             message = pb.ServerMessage.FromString(packet)
-            match message.WhichOneof("content"):
-                case "failure":
-                    failure = status_pb2.Status.FromString(message.failure)
-                    raise from_message(failure) or ChainruleError(failure.message)
-                case "stop":
-                    return
-                case _:
-                    yield message
-        raise ServiceUnavailable("the parameter server has gone")
+            if message.HasField("stop"):
+                return
+            yield checked(message)
+        raise ServiceUnavailable(GONE)
 
     def _receive(self) -> bytes:
         try:
@@ -142,28 +146,39 @@ class LocalStream:
         self._next += 1
         return Parameters.view(self._slots[self._next - 1], self._sizes)
 
+    def send_layer(self, L: int) -> None:
+        """Do nothing: the server reads the slot."""
+
     def push(self, version: int, node: Node, partial: Partial) -> None:
         """Tell the server that the last slot is written."""
-        header = _header(version, node, partial)
-        header.slot = max(0, self._next - 1)
-        self._send(pb.WorkerMessage(partial=header))
+        self._send(pb.WorkerMessage(partial=header(version, node, partial, max(0, self._next - 1))))
 
     def _send(self, message: pb.WorkerMessage) -> None:
         try:
             self._connection.send(message.SerializeToString())
         except ConnectionError as error:
-            raise ServiceUnavailable(f"the parameter server has gone: {error}") from None
+            raise ServiceUnavailable(f"{GONE}: {error}") from None
 
     def close(self) -> None:
         """Hang up."""
         self._connection.close()
 
 
-def _header(version: int, node: Node, partial: Partial) -> pb.Partial:
+def header(version: int, node: Node, partial: Partial, slot: int | None = None) -> pb.Partial:
+    """Return the message of a partial, without its gradient."""
     return pb.Partial(
         version=version,
         node=pb.Node(lo=node.lo, hi=node.hi),
         gradient_bytes=partial.gradient.nbytes,
         training=partial.training.message(),
         validation=partial.validation.message(),
+        slot=slot,
     )
+
+
+def checked(message: pb.ServerMessage) -> pb.ServerMessage:
+    """Return a message that is no failure. Raises what it tells."""
+    if not message.HasField("failure"):
+        return message
+    failure = status_pb2.Status.FromString(message.failure)
+    raise from_message(failure) or ChainruleError(failure.message)

@@ -19,11 +19,15 @@ def train(address: str, job_id: str, worker: str, shards: Mapping[int, Shard]) -
             for node in work.nodes:
                 room = session.room(work.version) if work.train else None
                 partial = computer.compute(
-                    session.parameters, work.version, node, train=work.train, evaluate=work.evaluate, into=room
+                    session.parameters,
+                    work.version,
+                    node,
+                    train=work.train,
+                    evaluate=work.evaluate,
+                    into=room,
+                    done=session.send_layer,
                 )
                 fail_at("worker.before_push")
                 session.push(work.version, node, partial)
                 if fail_at("worker.after_push"):
                     session.push(work.version, node, partial)
-                if room is None:
-                    computer.release(partial)

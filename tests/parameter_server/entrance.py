@@ -1,0 +1,61 @@
+"""A job behind one of the doors, and workers' streams that come in by it."""
+
+import threading
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+from chainrule.parameter_server.coordinator import Coordinator
+from chainrule.parameter_server.direct import DirectDoor
+from chainrule.parameter_server.local import LocalDoor, share
+from chainrule.parameter_server.restore import restore
+from chainrule.v1 import parameters_pb2 as pb
+from chainrule.worker.direct import DirectStream
+from chainrule.worker.streams import LocalStream
+
+SECONDS = 10.0
+GENERATION = 7
+
+
+@contextmanager
+def entrance(kind, job, coordinator=None):
+    """`enter()` of what is yielded returns a worker's stream and its incarnation."""
+    state, _ = restore(job.spec, job.summary, GENERATION, [])
+    weights, sizes = share(state), state.parameters.sizes
+    coordinator = coordinator or Coordinator(state)
+    if kind == "local":
+        door = LocalDoor(coordinator, weights, job.spec.shards)
+    else:
+        door = DirectDoor(coordinator, "127.0.0.1", job.spec.shards)
+    serving = threading.Thread(target=door.serve)
+    serving.start()
+    streams = []
+
+    def enter(incarnation=None, generation=GENERATION):
+        incarnation = coordinator.join("w") if incarnation is None else incarnation
+        hello = pb.Hello(generation=generation, incarnation=incarnation)
+        if kind == "local":
+            streams.append(LocalStream(door.local, hello, sizes))
+        else:
+            streams.append(DirectStream("127.0.0.1", door.direct, hello, sizes))
+        return streams[-1], incarnation
+
+    yield SimpleNamespace(job=job, state=state, coordinator=coordinator, door=door, enter=enter)
+    coordinator.stop()
+    for stream in streams:
+        stream.close()
+    door.close()
+    serving.join(SECONDS)
+
+
+def work_of(messages):
+    """Read on to the next work."""
+    return next(message.work for message in messages if message.WhichOneof("content") == "work")
+
+
+def push(stream, version, node, partial):
+    """Send a partial with its gradient, as the training loop does while it computes."""
+    room = stream.room(version)
+    room.flat[:] = partial.gradient
+    for L in reversed(room.W):
+        stream.send_layer(L)
+    stream.push(version, node, partial)

@@ -1,0 +1,65 @@
+"""A worker's stream over a TCP connection of its own: each layer of a gradient travels while the next is computed."""
+
+from collections.abc import Iterator
+
+from chainrule.data.shard_tree import Node
+from chainrule.nn import Parameters
+from chainrule.v1 import parameters_pb2 as pb
+from chainrule.wire import tcp
+from chainrule.wire.errors import ServiceUnavailable
+from chainrule.wire.partials import Partial
+from chainrule.worker.streams import CONNECT_SECONDS, GONE, checked, header
+
+
+class DirectStream:
+    """Weights are received into their place, and gradients sent from theirs; the server keeps them in slots."""
+
+    def __init__(self, host: str, direct: pb.Direct, hello: pb.Hello, sizes: tuple[int, ...]) -> None:
+        """Raises OSError where the port cannot be reached."""
+        self.parameters, self._gradient = Parameters.empty(sizes), Parameters.empty(sizes)
+        self._version, self._slot = -1, -1
+        self._connection = tcp.connect(host, direct.port, CONNECT_SECONDS)
+        self._reader = tcp.Reader(self._connection, self.parameters.flat.reshape(1, -1))
+        hello.secret = direct.secret
+        self._send(pb.WorkerMessage(hello=hello))
+
+    def messages(self) -> Iterator[pb.ServerMessage]:
+        """Yield work and results; weights are put in their place."""
+        try:
+            for raw in self._reader.messages():
+                message = pb.ServerMessage.FromString(raw)
+                if message.HasField("stop"):
+                    return
+                yield checked(message)
+        except OSError as error:
+            raise ServiceUnavailable(f"{GONE}: {error}") from None
+        raise ServiceUnavailable(GONE)
+
+    def room(self, version: int) -> Parameters:
+        """Return the only room: what has been sent lies in a slot of the server."""
+        self._slot = self._slot + 1 if version == self._version else 0
+        self._version = version
+        return self._gradient
+
+    def send_layer(self, L: int) -> None:
+        """Send the gradient of layer L; the system takes it while the next one is computed."""
+        part = self._gradient.parts[L]
+        self._send_frames(tcp.piece(self._slot, self._gradient.flat, part.start, part.stop))
+
+    def push(self, version: int, node: Node, partial: Partial) -> None:
+        """Send the sums of a partial, whose gradient has been sent layer by layer."""
+        self._send(pb.WorkerMessage(partial=header(version, node, partial, max(0, self._slot))))
+
+    def _send(self, message: pb.WorkerMessage) -> None:
+        self._send_frames((tcp.message(message.SerializeToString()),))
+
+    def _send_frames(self, frames: tuple[tcp.Buffer, ...]) -> None:
+        try:
+            tcp.send(self._connection, frames)
+        except OSError as error:
+            raise ServiceUnavailable(f"{GONE}: {error}") from None
+
+    def close(self) -> None:
+        """Hang up."""
+        self._reader.close()
+        self._connection.close()
