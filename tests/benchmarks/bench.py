@@ -61,6 +61,7 @@ def bench(
     jobs = {name: write_job(folder, NETS[net], rows, shared) for name, shared in TRANSPORTS.items()}
     rates: dict[str, list[float]] = defaultdict(list)
     times: dict[str, list[float]] = defaultdict(list)
+    phases: dict[str, list[dict[str, float]]] = defaultdict(list)
     with ExitStack() as stack:
         alone = [(job, k) for job in list(jobs.values())[:1] for k in range(WORKERS)]
         limit = Driven(sys.executable, "training.py", alone, os.environ | ONE_THREAD)
@@ -71,6 +72,7 @@ def bench(
                 result = training.run(seconds)
                 rates[name].append(result["samples_per_second"])
                 times[name].append(statistics.median(result["seconds"]))
+                phases[name].append(result["phases"])
             for name, each in driven.items():
                 rates[name].append(each.run(seconds))
     for name in TRANSPORTS:
@@ -82,6 +84,9 @@ def bench(
             "samples_per_second": statistics.median(rates[name]),
             "spread": (max(rates[name]) - min(rates[name])) / statistics.median(rates[name]),
             "overhead_us": 1e6 * (statistics.median(times[name]) - step),
+            "phases_us": {
+                phase: 1e6 * statistics.median(each[phase] for each in phases[name]) for phase in phases[name][0]
+            },
             "limit": statistics.median(rates["limit"]),
             **{kind: _best(rates, kind) for kind in ("ddp", "torch", "sklearn")},
             "ratios": {other: _ratio(rates, name, other) for other in ("limit", "ddp", "torch", "sklearn")},
@@ -120,6 +125,7 @@ def main() -> None:
                 for line in bench(net, rows, arguments.rounds, arguments.seconds, arguments.peers, Path(folder)):
                     lines.append(line)
                     print(_row(line), flush=True)
+    print("\n" + "\n".join(_phases(lines)))
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(lines, indent=1))
     if arguments.compare:
@@ -139,6 +145,16 @@ def _row(line: dict[str, Any]) -> str:
         f"| {line['net']}, {line['rows']} | {line['transport'].replace('_', ' ')} | {line['samples_per_second']:,.0f} "
         f"| {line['spread'] / 2:.0%} | {line['overhead_us']:,.0f} µs | {ratios} |"
     )
+
+
+def _phases(lines: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield a table of where the time of a step goes."""
+    columns = "net, rows", "transport", *(f"{phase}, µs" for phase in lines[0]["phases_us"])
+    yield f"| {' | '.join(columns)} |"
+    yield f"|{'---|' * len(columns)}"
+    for line in lines:
+        cells = f"{line['net']}, {line['rows']}", line["transport"].replace("_", " ")
+        yield f"| {' | '.join((*cells, *(f'{us:,.0f}' for us in line['phases_us'].values())))} |"
 
 
 def _fallen(lines: list[dict[str, Any]], before: list[dict[str, Any]]) -> int:

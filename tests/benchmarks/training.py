@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -73,7 +74,7 @@ class Training:
         self._path = path
 
     def run(self, seconds: float) -> dict[str, Any]:
-        """Train for so long behind the warm-up. Return samples/s and the steps' seconds."""
+        """Train for so long behind the warm-up. Return samples/s, the steps' seconds, and a step's phases'."""
         server = subprocess.Popen(
             [sys.executable, "-m", "chainrule.parameter_server"],
             stdin=subprocess.PIPE,
@@ -112,15 +113,17 @@ def _measure(events: Iterator[dict[str, Any]], seconds: float) -> dict[str, Any]
     """Take the steps that were done by both workers behind the warm-up."""
     reports = (event for event in events if event["event"] == "report")
     ready = next(time.perf_counter() for event in reports if event["workers"] == WORKERS and event["steps"])
-    steps = []
+    steps, phases = [], Counter[str]()
     for report in reports:
         if time.perf_counter() > ready + WARM_UP_SECONDS:
             steps += report["steps"]
+            phases.update(report["phases"])
         if time.perf_counter() > ready + WARM_UP_SECONDS + seconds:
             break
     times = [step[3] for step in steps]
     rate = sum(step[2] for step in steps) / sum(times)
-    return {"samples_per_second": rate, "seconds": times}
+    means = {phase: seconds / len(times) for phase, seconds in phases.items()}
+    return {"samples_per_second": rate, "seconds": times, "phases": means}
 
 
 def main() -> None:

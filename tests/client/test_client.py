@@ -174,10 +174,13 @@ class TestWatch:
 
     def test_gives_up_when_the_service_stays_away(self, remote, serve):
         server, port = serve(remote)
+        remote.cuts = [(1, "silence")]  # or all the rest may be on its way when the server stops
         with Client(f"127.0.0.1:{port}", timeout=0.3) as client:
             events = client.watch("a1")
             assert next(events) == remote.events[0]
-            server.stop(0).wait()
+            stopped = server.stop(0)
+            remote.changed.set()
+            stopped.wait()
             with pytest.raises(errors.ServiceUnavailable):
                 list(events)
 

@@ -54,6 +54,8 @@ def both_run_with_two_workers_each(service, *jobs):
             f'chainrule_job_samples_total{{job="{job_id}"}}',
             f'chainrule_pushes_total{{job="{job_id}",outcome="applied"}}',
             f'chainrule_step_seconds_count{{job="{job_id}"}}',
+            f'chainrule_step_phase_seconds_sum{{job="{job_id}",phase="compute"}}',
+            f'chainrule_step_phase_seconds_sum{{job="{job_id}",phase="apply"}}',
         ):
             value = re.search(re.escape(series) + r" (\S+)", exposed)
             assert value is not None, series

@@ -58,4 +58,4 @@ def push(stream, version, node, partial):
     room.flat[:] = partial.gradient
     for L in reversed(room.W):
         stream.send_layer(L)
-    stream.push(version, node, partial)
+    stream.push(version, node, partial, 0.0)

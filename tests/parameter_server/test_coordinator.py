@@ -75,7 +75,7 @@ def test_reports_tell_every_step_once_and_in_order(toy, threads):
         threads.submit(train, toy, coordinator, worker)
     reader.result(30)
     assert [step.version for report in told for step, _ in report.steps] == list(range(41))
-    assert all(seconds >= 0 for report in told for _, seconds in report.steps)
+    assert all(lap.seconds >= 0 for report in told for _, lap in report.steps)
     pushes = sum(report.pushes.get("applied", 0) for report in told)
     assert pushes >= 41
     assert [report.ended for report in told] == [False] * (len(told) - 1) + [True]

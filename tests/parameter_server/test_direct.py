@@ -59,7 +59,7 @@ def test_gradients_are_there_layer_by_layer_before_their_sums(direct):
         assert direct.coordinator.weights()[0] == 0
     stream.send_layer(1)
     ones = np.ones_like(direct.state.parameters.flat)
-    stream.push(0, Node(0, 4), Partial(ones, Sums(1.0, 4.0), Sums()))
+    stream.push(0, Node(0, 4), Partial(ones, Sums(1.0, 4.0), Sums()), 0.0)
     assert work_of(messages).version == 1
 
 

@@ -49,7 +49,7 @@ def train(stream, job):
             version, asked = message.work.version, {"train": message.work.train, "evaluate": message.work.evaluate}
             for node in (Node(node.lo, node.hi) for node in message.work.nodes):
                 room = {"into": stream.room(version), "done": stream.send_layer} if asked["train"] else {}
-                stream.push(version, node, computer.compute(stream.parameters, version, node, **asked, **room))
+                stream.push(version, node, computer.compute(stream.parameters, version, node, **asked, **room), 0.0)
 
 
 @pytest.mark.parametrize("kind", ["local", "direct"])
@@ -78,7 +78,7 @@ def test_a_push_that_is_told_twice_is_a_duplicate(behind):
     push(stream, work.version, ALL, ones(behind))
     work = work_of(messages)  # of the version in which each has a half: one push does not end it
     push(stream, work.version, Node(0, 2), ones(behind))
-    stream.push(work.version, Node(0, 2), ones(behind))
+    stream.push(work.version, Node(0, 2), ones(behind), 0.0)
     assert [next(messages).result.outcome for _ in range(2)] == [pb.OUTCOME_APPLIED, pb.OUTCOME_DUPLICATE]
 
 

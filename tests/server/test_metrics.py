@@ -109,6 +109,18 @@ def test_step_seconds():
     assert samples["chainrule_step_seconds_sum", ("job", "a")] == pytest.approx(1003.0011)
 
 
+def test_phases_add_up_over_the_steps_of_all_reports():
+    live = live_job()
+    for seconds in (1.0, 2.0, 4.0):
+        live.observe_step(seconds, rows=1)
+    live.observe_phases({"compute": 2.5, "wire": 0.5})
+    live.observe_phases({"compute": 3.0, "wire": 1.0})
+    samples = read(registry_of([live]))
+    for phase, seconds in (("compute", 5.5), ("wire", 1.5)):
+        assert samples["chainrule_step_phase_seconds_sum", ("job", "a"), ("phase", phase)] == seconds
+        assert samples["chainrule_step_phase_seconds_count", ("job", "a"), ("phase", phase)] == 3
+
+
 def test_buckets_rise_from_half_a_millisecond_to_a_hundred_seconds():
     assert list(STEP_BUCKETS) == sorted(set(STEP_BUCKETS))
     assert (STEP_BUCKETS[0], STEP_BUCKETS[-1]) == (0.0005, 100.0)

@@ -125,20 +125,24 @@ class WeightsChunk(_message.Message):
     def __init__(self, version: _Optional[int] = ..., offset: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class Partial(_message.Message):
-    __slots__ = ("version", "node", "gradient_bytes", "training", "validation", "slot")
+    __slots__ = ("version", "node", "gradient_bytes", "training", "validation", "compute_seconds", "serialise_seconds", "slot")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     NODE_FIELD_NUMBER: _ClassVar[int]
     GRADIENT_BYTES_FIELD_NUMBER: _ClassVar[int]
     TRAINING_FIELD_NUMBER: _ClassVar[int]
     VALIDATION_FIELD_NUMBER: _ClassVar[int]
+    COMPUTE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    SERIALISE_SECONDS_FIELD_NUMBER: _ClassVar[int]
     SLOT_FIELD_NUMBER: _ClassVar[int]
     version: int
     node: Node
     gradient_bytes: int
     training: Sums
     validation: Sums
+    compute_seconds: float
+    serialise_seconds: float
     slot: int
-    def __init__(self, version: _Optional[int] = ..., node: _Optional[_Union[Node, _Mapping]] = ..., gradient_bytes: _Optional[int] = ..., training: _Optional[_Union[Sums, _Mapping]] = ..., validation: _Optional[_Union[Sums, _Mapping]] = ..., slot: _Optional[int] = ...) -> None: ...
+    def __init__(self, version: _Optional[int] = ..., node: _Optional[_Union[Node, _Mapping]] = ..., gradient_bytes: _Optional[int] = ..., training: _Optional[_Union[Sums, _Mapping]] = ..., validation: _Optional[_Union[Sums, _Mapping]] = ..., compute_seconds: _Optional[float] = ..., serialise_seconds: _Optional[float] = ..., slot: _Optional[int] = ...) -> None: ...
 
 class Sums(_message.Message):
     __slots__ = ("loss", "weight", "right", "figures")

@@ -13,7 +13,8 @@ from chainrule.data.shard_tree import Node
 from chainrule.data.work import Work
 from chainrule.nn import Array
 from chainrule.parameter_server.checkpoints import Checkpoint
-from chainrule.parameter_server.fingerprints import fingerprint
+from chainrule.parameter_server.hashing import Hashing
+from chainrule.parameter_server.phases import UNKNOWN, Seconds, Stopwatch
 from chainrule.parameter_server.plan import Outcome, Result, Snapshot, Step
 from chainrule.parameter_server.reports import News, Report
 from chainrule.parameter_server.state import TrainingState
@@ -21,8 +22,6 @@ from chainrule.wire.errors import Fenced, TrainingFailed
 from chainrule.wire.faults import fail_at
 from chainrule.wire.partials import Partial
 
-ASIDE_BYTES = 1 << 20
-"""Weights that are smaller are hashed when a step is about to change them: sooner than a thread wakes up."""
 LOOK_SECONDS = 0.25
 """How often workers are looked at; half of the time before which nobody is late."""
 
@@ -37,16 +36,15 @@ class Coordinator:
     def __init__(self, state: TrainingState, clock: Callable[[], float] = time.monotonic) -> None:
         self._state, self._clock = state, clock
         self._lock = threading.RLock()
-        self._changed, self._watching, self._hashing = (threading.Condition(self._lock) for _ in range(3))
+        self._changed, self._watching = threading.Condition(self._lock), threading.Condition(self._lock)
+        self._hashing = Hashing(state, self._lock, lambda: self._ended)
         self._streams: dict[int, Deliver] = {}
         self._names: dict[int, str] = {}
         self._dismissed: set[str] = set()
         self._overtaken: set[int] = set()
         self._failure: str | None = None
         self._news = News()
-        self._step_began = clock()
-        self._fingerprint: bytes | None = None  # of the present weights
-        self._being_hashed = False
+        self._stopwatch = Stopwatch(clock())
 
     @property
     def generation(self) -> int:
@@ -116,12 +114,23 @@ class Coordinator:
             self._deliver()
             self._tell()
 
-    def push(self, incarnation: int, generation: int, version: int, node: Node, partial: Partial) -> None:
+    def push(
+        self,
+        incarnation: int,
+        generation: int,
+        version: int,
+        node: Node,
+        partial: Partial,
+        seconds: Seconds = UNKNOWN,
+    ) -> None:
         """Judge a partial; the outcome goes into the worker's messages. Raises ShapeMismatch."""
+        arrived = self._clock()
         self._examine(version, partial)
         with self._lock:
             fail_at("server.before_apply")
-            self._finish_fingerprint()
+            self._stopwatch.arrived(incarnation, arrived, seconds)
+            self._hashing.finish()
+            judged = self._clock()
             outcome, step = self._state.push(incarnation, generation, version, node, partial, self._clock())
             fail_at("server.after_apply")
             self._news.pushes[outcome] += 1
@@ -130,7 +139,7 @@ class Coordinator:
             if outcome in (Outcome.NONFINITE, Outcome.DIVERGED):
                 self._refuse(outcome, version, node, self._names.get(incarnation, "?"))
             if step is not None:
-                self._record(step)
+                self._record(step, judged)
             self._deliver()
             self._tell()
 
@@ -139,13 +148,10 @@ class Coordinator:
         if partial.finite and self._state.plan.hashes(version):
             _ = partial.digest
 
-    def _record(self, step: Step) -> None:
-        now = self._clock()
-        self._news.steps.append((step, now - self._step_began))
-        if self._fingerprint is not None:
-            self._news.fingerprints[step.version] = self._fingerprint
-        self._step_began, self._fingerprint = now, None
-        self._hashing.notify_all()
+    def _record(self, step: Step, judged: float) -> None:
+        self._news.steps.append((step, self._stopwatch.completed(judged, self._clock())))
+        if (fingerprint := self._hashing.take()) is not None:
+            self._news.fingerprints[step.version] = fingerprint
 
     def _refuse(self, outcome: Outcome, version: int, node: Node, worker: str) -> None:
         if outcome is Outcome.DIVERGED:
@@ -167,36 +173,10 @@ class Coordinator:
             elif (work := self._state.take_work(incarnation, now)) is not None:
                 deliver(work)
 
-    @property
-    def _wants_fingerprint(self) -> bool:
-        return self._fingerprint is None and self._state.plan.hashes(self._state.version) and not self._ended
-
     def hash_weights(self) -> None:
-        """Hash each version while workers compute with it, until the job has ended. Small weights need no thread."""
+        """Hash each version while workers compute with it, until the job has ended."""
         with self._lock:
-            while self.live_weights.nbytes >= ASIDE_BYTES and not self._ended:
-                if self._wants_fingerprint:
-                    self._hash_aside()
-                else:
-                    self._hashing.wait()
-
-    def _hash_aside(self) -> None:
-        """Hash the present weights without the lock: no step changes them meanwhile."""
-        self._being_hashed = True
-        self._lock.release()
-        try:
-            result = fingerprint(self._state.parameters)
-        finally:
-            self._lock.acquire()
-        self._being_hashed, self._fingerprint = False, result
-        self._hashing.notify_all()
-
-    def _finish_fingerprint(self) -> None:
-        """See that the present weights have been hashed, before a step changes them."""
-        while self._being_hashed:
-            self._hashing.wait()
-        if self._wants_fingerprint:
-            self._fingerprint = fingerprint(self._state.parameters)
+            self._hashing.follow()
 
     def weights(self) -> tuple[int, Array]:
         """Return the version and a copy of its flat buffer."""
@@ -292,4 +272,4 @@ class Coordinator:
         self._changed.notify_all()
         if self._ended:
             self._watching.notify_all()
-            self._hashing.notify_all()
+            self._hashing.wake()

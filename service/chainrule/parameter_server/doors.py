@@ -14,6 +14,7 @@ from chainrule.data.work import Work
 from chainrule.nn import Array
 from chainrule.parameter_server.coordinator import Coordinator
 from chainrule.parameter_server.messages import STOP, failure_message, result_message, work_message
+from chainrule.parameter_server.phases import Seconds
 from chainrule.parameter_server.plan import Result
 from chainrule.v1 import parameters_pb2 as pb
 from chainrule.wire.errors import ChainruleError, ShapeMismatch
@@ -94,7 +95,8 @@ class Talk(ABC):
         partial = Partial(gradient, training, validation, borrowed=True)
         generation, incarnation = self._worker
         node = Node(header.node.lo, header.node.hi)
-        self.coordinator.push(incarnation, generation, header.version, node, partial)
+        seconds = Seconds(header.compute_seconds, header.serialise_seconds)
+        self.coordinator.push(incarnation, generation, header.version, node, partial, seconds)
 
 
 class Door(ABC):

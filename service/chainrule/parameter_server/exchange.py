@@ -11,6 +11,7 @@ from chainrule.data.work import Work
 from chainrule.nn import Array, aligned_empty
 from chainrule.parameter_server.coordinator import Coordinator
 from chainrule.parameter_server.messages import STOP, result_message, work_message
+from chainrule.parameter_server.phases import Seconds
 from chainrule.parameter_server.plan import Result
 from chainrule.v1 import parameters_pb2 as pb
 from chainrule.wire.chunks import Assembly
@@ -80,8 +81,8 @@ class Exchange:
             Sums.from_message(header.training),
             Sums.from_message(header.validation),
         )
-        node = Node(header.node.lo, header.node.hi)
-        self._coordinator.push(self._hello.incarnation, self._hello.generation, header.version, node, partial)
+        node, seconds = Node(header.node.lo, header.node.hi), Seconds(header.compute_seconds, header.serialise_seconds)
+        self._coordinator.push(self._hello.incarnation, self._hello.generation, header.version, node, partial, seconds)
 
     def _receive(self, size: int) -> Array:
         gradient = aligned_empty(size)

@@ -18,6 +18,7 @@ from chainrule.parameter_server.coordinator import Coordinator
 from chainrule.parameter_server.direct import DirectDoor
 from chainrule.parameter_server.evaluation import evaluate
 from chainrule.parameter_server.local import LocalDoor, fits, share
+from chainrule.parameter_server.phases import PHASES
 from chainrule.parameter_server.reports import Report
 from chainrule.parameter_server.restore import restore
 from chainrule.parameter_server.servicer import Assignable, ParameterServicer, add_to_server
@@ -107,8 +108,8 @@ class ParameterServer:
         """Tell the service what has happened; return whether that was all."""
         network = self._summary.network(self._spec)
         steps = [
-            (step.version, step.training.loss / step.training.weight, int(step.training.weight), seconds)
-            for step, seconds in report.steps
+            (step.version, step.training.loss / step.training.weight, int(step.training.weight), lap.seconds)
+            for step, lap in report.steps
             if step.training is not None
         ]
         evaluations = [
@@ -128,6 +129,7 @@ class ParameterServer:
             steps=steps,
             evaluations=evaluations,
             fingerprints=fingerprints,
+            phases={phase: sum(lap.phases[phase] for _, lap in report.steps) for phase in PHASES},
             pushes=report.pushes,
             leases_ended=report.leases_ended,
             machines=report.machines,

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from chainrule.parameter_server.checkpoints import Checkpoint
+from chainrule.parameter_server.phases import Lap
 from chainrule.parameter_server.plan import Outcome, Step
 
 
@@ -13,7 +14,7 @@ class Report:
 
     version: int
     workers: int
-    steps: tuple[tuple[Step, float], ...]  # with seconds
+    steps: tuple[tuple[Step, Lap], ...]
     fingerprints: dict[int, bytes]  # of the versions whose hash is asked for
     pushes: dict[str, int]
     leases_ended: int
@@ -28,7 +29,7 @@ class News:
     """What is to be reported, as it comes in."""
 
     fingerprints: dict[int, bytes] = field(default_factory=dict)
-    steps: list[tuple[Step, float]] = field(default_factory=list)
+    steps: list[tuple[Step, Lap]] = field(default_factory=list)
     pushes: Counter[Outcome] = field(default_factory=Counter)
     leases_ended: int = 0
     machines: list[dict[str, str]] = field(default_factory=list)

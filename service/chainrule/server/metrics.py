@@ -7,7 +7,13 @@ from itertools import accumulate
 from typing import TypeAlias
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+    SummaryMetricFamily,
+)
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
@@ -55,11 +61,16 @@ class LiveJob:
     samples: int = 0
     pushes: dict[str, int] = field(default_factory=dict)
     durations: Durations = field(default_factory=Durations)
+    phases: dict[str, float] = field(default_factory=dict)
 
     def observe_step(self, seconds: float, rows: int) -> None:
         """Count one step: how long it took, and the rows that it saw."""
         self.durations = self.durations.plus(seconds)
         self.samples += rows
+
+    def observe_phases(self, phases: dict[str, float]) -> None:
+        """Add the seconds of some steps' phases: compute, serialise, wire, wait, average, apply."""
+        self.phases = {phase: self.phases.get(phase, 0.0) + seconds for phase, seconds in phases.items()}
 
     def observe_push(self, outcome: str, count: int = 1) -> None:
         """Count pushes that ended in `outcome`: applied, duplicate, stale, ..."""
@@ -86,6 +97,7 @@ class JobCollector(Collector):
         yield _samples(live)
         yield _pushes(live)
         yield _step_seconds(live)
+        yield _phases(live)
 
 
 def exposition(registry: Registry, accept: str = "") -> tuple[bytes, str]:
@@ -137,4 +149,13 @@ def _step_seconds(live: Iterable[LiveJob]) -> Metric:
     for figures in live:
         durations = figures.durations
         family.add_metric([figures.job.id], durations.cumulative(), durations.total)
+    return family
+
+
+def _phases(live: Iterable[LiveJob]) -> Metric:
+    text = "Time of optimizer updates, by what it is spent on; the first four phases are means over the workers."
+    family = SummaryMetricFamily("chainrule_step_phase_seconds", text, labels=["job", "phase"])
+    for figures in live:
+        for phase, seconds in figures.phases.items():
+            family.add_metric([figures.job.id, phase], sum(figures.durations.counts), seconds)
     return family

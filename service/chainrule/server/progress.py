@@ -98,6 +98,7 @@ class Progress:
         live = self._board.live[self._job_id]
         for _, _, rows, seconds in report["steps"]:
             live.observe_step(seconds, rows)
+        live.observe_phases(report["phases"])
         for outcome, count in report["pushes"].items():
             live.observe_push(outcome, count)
         refused = {f"pushes_{outcome}": count for outcome, count in report["pushes"].items() if outcome != "applied"}

@@ -1,5 +1,6 @@
 """A worker's stream over a TCP connection of its own: each layer of a gradient travels while the next is computed."""
 
+import time
 from collections.abc import Iterator
 
 from chainrule.data.shard_tree import Node
@@ -17,7 +18,7 @@ class DirectStream:
     def __init__(self, host: str, direct: pb.Direct, hello: pb.Hello, sizes: tuple[int, ...]) -> None:
         """Raises OSError where the port cannot be reached."""
         self.parameters, self._gradient = Parameters.empty(sizes), Parameters.empty(sizes)
-        self._version, self._slot = -1, -1
+        self._version, self._slot, self._sending = -1, -1, 0.0
         self._connection = tcp.connect(host, direct.port, CONNECT_SECONDS)
         self._reader = tcp.Reader(self._connection, self.parameters.flat.reshape(1, -1))
         hello.secret = direct.secret
@@ -43,12 +44,15 @@ class DirectStream:
 
     def send_layer(self, L: int) -> None:
         """Send the gradient of layer L; the system takes it while the next one is computed."""
-        part = self._gradient.parts[L]
+        part, began = self._gradient.parts[L], time.perf_counter()
         self._send_frames(tcp.piece(self._slot, self._gradient.flat, part.start, part.stop))
+        self._sending += time.perf_counter() - began
 
-    def push(self, version: int, node: Node, partial: Partial) -> None:
+    def push(self, version: int, node: Node, partial: Partial, seconds: float) -> None:
         """Send the sums of a partial, whose gradient has been sent layer by layer."""
-        self._send(pb.WorkerMessage(partial=header(version, node, partial, max(0, self._slot))))
+        own = {"compute_seconds": seconds - self._sending, "serialise_seconds": self._sending}
+        self._sending = 0.0
+        self._send(pb.WorkerMessage(partial=header(version, node, partial, slot=max(0, self._slot), **own)))
 
     def _send(self, message: pb.WorkerMessage) -> None:
         self._send_frames((tcp.message(message.SerializeToString()),))

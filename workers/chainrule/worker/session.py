@@ -94,9 +94,9 @@ class Session:
         """Let the gradient of layer L travel, which will not change any more."""
         self._stream.send_layer(L)
 
-    def push(self, version: int, node: Node, partial: Partial) -> None:
-        """Send the partial of a node, whose gradient is in the last room."""
-        self._stream.push(version, node, partial)
+    def push(self, version: int, node: Node, partial: Partial, seconds: float) -> None:
+        """Send the partial of a node, whose gradient is in the last room. So long it took to compute and send."""
+        self._stream.push(version, node, partial, seconds)
 
     def _beat(self) -> None:
         """Renew the lease until the session ends. If the server is gone or refuses, the stream ends by itself."""

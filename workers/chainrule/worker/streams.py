@@ -42,8 +42,8 @@ class Stream(Protocol):
         """Let the gradient of layer L travel, from the last layer to the first. It will not change any more."""
         ...
 
-    def push(self, version: int, node: Node, partial: Partial) -> None:
-        """Send a partial, whose gradient, if it has one, is in the last room."""
+    def push(self, version: int, node: Node, partial: Partial, seconds: float) -> None:
+        """Send a partial, whose gradient, if it has one, is in the last room. So long it took to compute and send."""
         ...
 
     def close(self) -> None:
@@ -83,9 +83,9 @@ class RemoteStream:
     def send_layer(self, L: int) -> None:
         """Do nothing: a gradient goes behind its header."""
 
-    def push(self, version: int, node: Node, partial: Partial) -> None:
+    def push(self, version: int, node: Node, partial: Partial, seconds: float) -> None:
         """Send a partial; the copies are made before this returns."""
-        self._outgoing.put(pb.WorkerMessage(partial=header(version, node, partial)))
+        self._outgoing.put(pb.WorkerMessage(partial=header(version, node, partial, compute_seconds=seconds)))
         for frame in gradient_frames(partial.gradient):
             self._outgoing.put(frame)
 
@@ -149,9 +149,10 @@ class LocalStream:
     def send_layer(self, L: int) -> None:
         """Do nothing: the server reads the slot."""
 
-    def push(self, version: int, node: Node, partial: Partial) -> None:
+    def push(self, version: int, node: Node, partial: Partial, seconds: float) -> None:
         """Tell the server that the last slot is written."""
-        self._send(pb.WorkerMessage(partial=header(version, node, partial, max(0, self._next - 1))))
+        slot = max(0, self._next - 1)
+        self._send(pb.WorkerMessage(partial=header(version, node, partial, compute_seconds=seconds, slot=slot)))
 
     def _send(self, message: pb.WorkerMessage) -> None:
         try:
@@ -164,7 +165,15 @@ class LocalStream:
         self._connection.close()
 
 
-def header(version: int, node: Node, partial: Partial, slot: int | None = None) -> pb.Partial:
+def header(
+    version: int,
+    node: Node,
+    partial: Partial,
+    *,
+    compute_seconds: float,
+    serialise_seconds: float = 0.0,
+    slot: int | None = None,
+) -> pb.Partial:
     """Return the message of a partial, without its gradient."""
     return pb.Partial(
         version=version,
@@ -172,6 +181,8 @@ def header(version: int, node: Node, partial: Partial, slot: int | None = None) 
         gradient_bytes=partial.gradient.nbytes,
         training=partial.training.message(),
         validation=partial.validation.message(),
+        compute_seconds=compute_seconds,
+        serialise_seconds=serialise_seconds,
         slot=slot,
     )
 

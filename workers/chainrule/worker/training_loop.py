@@ -1,5 +1,6 @@
 """The training loop of a worker. It knows no Ray."""
 
+import time
 from collections.abc import Mapping
 
 from threadpoolctl import threadpool_limits
@@ -18,6 +19,7 @@ def train(address: str, job_id: str, worker: str, shards: Mapping[int, Shard]) -
         for work in session.work():
             for node in work.nodes:
                 room = session.room(work.version) if work.train else None
+                began = time.perf_counter()
                 partial = computer.compute(
                     session.parameters,
                     work.version,
@@ -27,7 +29,8 @@ def train(address: str, job_id: str, worker: str, shards: Mapping[int, Shard]) -
                     into=room,
                     done=session.send_layer,
                 )
+                seconds = time.perf_counter() - began
                 fail_at("worker.before_push")
-                session.push(work.version, node, partial)
+                session.push(work.version, node, partial, seconds)
                 if fail_at("worker.after_push"):
-                    session.push(work.version, node, partial)
+                    session.push(work.version, node, partial, 0.0)

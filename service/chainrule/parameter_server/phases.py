@@ -1,0 +1,58 @@
+"""Where the time of a step goes: a worker's clock tells what it does itself, the server's clock the rest."""
+
+from dataclasses import dataclass
+from statistics import fmean
+
+PHASES = ("compute", "serialise", "wire", "wait", "average", "apply")
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """What a worker's own clock tells of a partial."""
+
+    compute: float = 0.0
+    serialise: float = 0.0
+
+    def __add__(self, other: "Seconds") -> "Seconds":
+        return Seconds(self.compute + other.compute, self.serialise + other.serialise)
+
+
+UNKNOWN = Seconds()
+
+
+@dataclass(frozen=True)
+class Lap:
+    """The seconds of a step, and of its PHASES."""
+
+    seconds: float
+    phases: dict[str, float]
+
+
+class Stopwatch:
+    """Splits the seconds of each step into PHASES, which add up to them; the first four are means over its workers.
+
+    compute: forward passes and back-propagation. serialise: giving gradients to the system. wire: everything else from
+    the last step to the arrival of the partial. wait: for the last partial of all. average: reading through it, and
+    through what has to be hashed before. apply: the last addition, the mean and the update, which are one pass.
+    """
+
+    def __init__(self, now: float) -> None:
+        self._began = now
+        self._turns: dict[int, tuple[float, Seconds]] = {}
+
+    def arrived(self, worker: int, now: float, seconds: Seconds) -> None:
+        """Note that a partial has come; of a worker's several ones the last counts, and its seconds are added up."""
+        _, before = self._turns.get(worker, (now, UNKNOWN))
+        self._turns[worker] = now, before + seconds
+
+    def completed(self, judged: float, now: float) -> Lap:
+        """Return the step whose last partial was read through by `judged`; the next one begins."""
+        began, turns = self._began, tuple(self._turns.values())
+        last = max(arrived for arrived, _ in turns)
+        columns = zip(*((own.compute, own.serialise, last - arrived) for arrived, own in turns), strict=True)
+        compute, serialise, wait = map(fmean, columns)
+        self._began = now
+        self._turns.clear()
+        wire = last - began - compute - serialise - wait
+        split = compute, serialise, wire, wait, judged - last, now - judged
+        return Lap(now - began, dict(zip(PHASES, split, strict=True)))
