@@ -116,9 +116,9 @@ class Client:
                     return
                 patience.renew()
                 patience.wait()
-            except ServiceUnavailable:
+            except (ServiceUnavailable, DeadlineExceeded) as error:
                 if not patience.wait():
-                    raise
+                    raise ServiceUnavailable(str(error)) from error
 
     def _events(self, id: str, after: int) -> Iterator[JobEvent]:
         """Yield the events of one stream, until it ends or reaches its deadline."""
