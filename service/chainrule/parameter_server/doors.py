@@ -15,7 +15,7 @@ from chainrule.nn import Array
 from chainrule.parameter_server.coordinator import Coordinator
 from chainrule.parameter_server.messages import STOP, failure_message, result_message, work_message
 from chainrule.parameter_server.phases import Seconds
-from chainrule.parameter_server.plan import Result
+from chainrule.parameter_server.plan import Outcome, Result
 from chainrule.v1 import parameters_pb2 as pb
 from chainrule.wire.errors import ChainruleError, ShapeMismatch
 from chainrule.wire.partials import Partial, Sums
@@ -75,6 +75,8 @@ class Talk(ABC):
         match message:
             case None:
                 self._end()
+            case Result() if message.outcome is Outcome.APPLIED:
+                pass  # the next work says as much, and nobody waits for more
             case Result():
                 self.send(result_message(message))
             case _:

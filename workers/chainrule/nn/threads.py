@@ -33,6 +33,8 @@ def in_parts(work: Callable[[int, int], None], size: int) -> None:
         work(0, size)
         return
     edges = [size * i // count // BLOCK * BLOCK for i in range(count)] + [size]
-    parts = [_pool().submit(work, *ends) for ends in itertools.pairwise(edges)]
+    *others, mine = itertools.pairwise(edges)
+    parts = [_pool().submit(work, *ends) for ends in others]
+    work(*mine)  # sooner than another thread wakes up
     for part in parts:
         part.result()
