@@ -2,9 +2,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PROTO_VENV := build/proto-venv
+PEERS_VENV := build/peers-venv
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help demo test soak bench bench-nn bench-recovery bench-data lint format proto lock clean
+.PHONY: help demo test soak bench bench-nn bench-peers bench-recovery bench-data lint format proto lock clean
 
 help:                ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -19,7 +20,9 @@ soak: $(VENV)/development   ## run the long tests: schedules and processes full 
 	$(BIN)/python -m pytest -m soak --timeout=3600 $(ARGS)
 
 bench: $(VENV)/development   ## measure whole training by two workers, beside its limit and other libraries
-	$(BIN)/python tests/benchmarks/bench.py $(ARGS)
+	$(BIN)/python tests/benchmarks/bench.py $(and $(wildcard $(PEERS_VENV)/installed),--peers $(PEERS_VENV)/bin/python) $(ARGS)
+
+bench-peers: $(PEERS_VENV)/installed   ## install what `make bench` compares with: PyTorch and scikit-learn (some GB)
 
 bench-nn: $(VENV)/development   ## measure the training step and the optimizers, one thread, beside their limits
 	$(BIN)/python tests/benchmarks/bench_nn.py $(ARGS)
@@ -47,6 +50,7 @@ lock: $(VENV)/development   ## pin all dependencies anew, with hashes
 	$(COMPILE) --extra demo --group dev pyproject.toml -c deploy/requirements.txt -o tests/requirements.txt
 	$(COMPILE) --group build -c tests/requirements.txt -o deploy/build-requirements.txt
 	$(COMPILE) --group proto -o proto/requirements.txt
+	$(COMPILE) --group peers -c tests/requirements.txt -o tests/benchmarks/requirements.txt
 
 clean:               ## remove everything that was made here
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -70,4 +74,9 @@ $(VENV)/development: tests/requirements.txt pyproject.toml | $(VENV)/bin/python
 $(PROTO_VENV)/installed: proto/requirements.txt | $(VENV)/bin/python
 	$(PYTHON) -m venv $(PROTO_VENV)
 	$(PROTO_VENV)/bin/python -m pip install --quiet --require-hashes -r proto/requirements.txt
+	touch $@
+
+$(PEERS_VENV)/installed: tests/benchmarks/requirements.txt | $(VENV)/bin/python
+	$(PYTHON) -m venv $(PEERS_VENV)
+	$(PEERS_VENV)/bin/python -m pip install --quiet --require-hashes -r tests/benchmarks/requirements.txt
 	touch $@
