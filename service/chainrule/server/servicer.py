@@ -12,7 +12,7 @@ import grpc
 
 from chainrule.server.board import Board
 from chainrule.server.datasets import Datasets
-from chainrule.server.models import Models, predict
+from chainrule.server.models import Models, predictions
 from chainrule.server.records import Records
 from chainrule.server.scheduler import Scheduler
 from chainrule.server.uploads import Uploads
@@ -154,13 +154,10 @@ class TrainingServicer(TrainingServiceServicer):  # type: ignore[misc]
         context: Context,
     ) -> AsyncIterator[pb.PredictResponse]:
         """Send the outputs for batches of rows, in their order."""
-        model, rows = None, 0
-        async for request in requests:
-            if model is None:
-                model = await self._models.model(request.job_id)
-                yield pb.PredictResponse(classes=model.summary.classes, outputs=model.summary.outputs)
-            outputs = await predict(model, request.arrow_batch, rows + 1)
-            rows += len(outputs)
+        first = await anext(requests, pb.PredictRequest())
+        model = await self._models.model(first.job_id)
+        yield pb.PredictResponse(classes=model.summary.classes, outputs=model.summary.outputs)
+        async for outputs in predictions(model, _batches(first, requests)):
             for _, data in to_chunks(outputs.reshape(-1)):
                 yield pb.PredictResponse(outputs=model.summary.outputs, values=data)
 
@@ -209,3 +206,9 @@ class TrainingServicer(TrainingServiceServicer):  # type: ignore[misc]
         """Forget a data set."""
         await self._datasets.delete(request.name)
         return pb.DeleteDatasetResponse()
+
+
+async def _batches(first: pb.PredictRequest, others: AsyncIterator[pb.PredictRequest]) -> AsyncIterator[bytes]:
+    yield first.arrow_batch
+    async for request in others:
+        yield request.arrow_batch
