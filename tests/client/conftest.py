@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import threading
 from collections.abc import Iterator
 from concurrent import futures
@@ -17,6 +18,9 @@ from rich.console import Console
 
 from chainrule.client import Client
 from chainrule.client.commands import group, invoke
+from chainrule.data.description import Description
+from chainrule.data.fragments import Dialect
+from chainrule.data.surveys import ColumnSurvey
 from chainrule.v1 import training_pb2 as messages
 from chainrule.v1.training_pb2_grpc import TrainingServiceServicer, add_TrainingServiceServicer_to_server
 from chainrule.wire.dataset import Dataset
@@ -70,6 +74,7 @@ class Remote(TrainingServiceServicer):
     model_sha256: str = hashlib.sha256(MODEL).hexdigest()
     classes: tuple[str, ...] = ("cat", "dog")
     present: bytes = b""  # of an upload that was cut off
+    stored: bytes = b"x,y\n1,a\n2,b\n3,a\n4,b\n"  # of the data set `rows`
     uploads: list[Any] = field(default_factory=list)
     changed: threading.Event = field(default_factory=threading.Event)
 
@@ -170,6 +175,22 @@ class Remote(TrainingServiceServicer):
     def ListDatasets(self, request, context):  # noqa: N802
         self._note(request, context)
         return messages.ListDatasetsResponse(datasets=[Dataset("rows", "5" * 64, 1234, ".csv", NOON).message()])
+
+    def DescribeDataset(self, request, context):  # noqa: N802
+        self._note(request, context)
+        description = Description(f"dataset://{request.name}", "csv", Dialect(), 9, {"x": ColumnSurvey("whole", low=1)})
+        return messages.DescribeDatasetResponse(description=json.dumps(description.document()))
+
+    def GetDataset(self, request, context):  # noqa: N802
+        self._note(request, context)
+        sha256 = hashlib.sha256(self.stored).hexdigest()
+        yield messages.DatasetChunk(header=Dataset(request.name, sha256, len(self.stored), ".csv", NOON).message())
+        yield messages.DatasetChunk(data=self.stored[:9])
+        yield messages.DatasetChunk(data=self.stored[9:])
+
+    def DeleteDataset(self, request, context):  # noqa: N802
+        self._note(request, context)
+        return messages.DeleteDatasetResponse()
 
     def outputs(self, table: pa.Table) -> np.ndarray:
         """Return (x, 1 - x) for classes, or x."""

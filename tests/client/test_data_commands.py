@@ -8,7 +8,7 @@ from pyarrow import csv, parquet
 
 from chainrule.client.prediction_files import table_of
 from chainrule.client.predictions import Predictions
-from chainrule.wire.errors import InvalidData
+from chainrule.wire.errors import InvalidData, JobNotFinished
 
 
 @pytest.fixture
@@ -37,6 +37,11 @@ class TestDescribe:
         code, _, err = run("describe", tmp_path / "none.csv")
         assert (code, err.count("\n")) == (2, 1)
 
+    def test_asks_the_service_for_what_lies_there(self, run, remote):
+        document = json.loads(run("describe", "dataset://rows", "--json")[1])
+        assert (document["source"], document["rows"], remote.requests[-1].name) == ("dataset://rows", 9, "rows")
+        assert run("describe", "dataset://rows")[1].endswith("dataset://rows: 9 rows, 1 columns, csv\n")
+
 
 class TestInit:
     def test_prints_a_job_file(self, run, rows, monkeypatch):
@@ -46,6 +51,10 @@ class TestInit:
         assert code == 0
         assert (document["data"]["train"], document["data"]["label"]) == (str(rows), "x")
         assert document["cluster"]["max_workers"] == 3
+
+    def test_names_the_data_set_that_it_is_for(self, run):
+        document = tomllib.loads(run("init", "dataset://rows", "--label", "x")[1])
+        assert (document["name"], document["data"]["train"]) == ("rows", "dataset://rows")
 
     def test_refuses_a_label_that_is_not_there(self, run, rows):
         assert run("init", rows, "--label", "z")[0] == 2
@@ -81,6 +90,18 @@ def test_data_sets_are_listed(run):
     assert header.split() == ["NAME", "BYTES", "UPLOADED", "SHA256"]
     assert row.split()[:2] == ["rows", "1,234"]
     assert [each["name"] for each in json.loads(run("datasets", "--json")[1])] == ["rows"]
+
+
+@pytest.mark.parametrize("name", ["rows", "dataset://rows"])
+def test_a_data_set_is_deleted(run, remote, name):
+    assert run("datasets", "--delete", name) == (0, "dataset://rows is deleted\n", "")
+    assert json.loads(run("datasets", "--delete", name, "--json")[1]) == {"name": "rows"}
+    assert [request.name for request in remote.requests] == ["rows", "rows"]
+
+
+def test_a_data_set_that_is_needed_stays(run, remote):
+    remote.errors = [JobNotFinished("dataset://rows is used by job a1")]
+    assert run("datasets", "--delete", "rows") == (2, "", "Error: dataset://rows is used by job a1\n")
 
 
 class TestPredict:

@@ -31,6 +31,12 @@ class TestCheck:
         assert first.endswith("right")
         assert summary.startswith("The gradient is right: its largest relative error is ")
 
+    def test_fetches_what_was_uploaded(self, run, remote, job):
+        remote.stored = (job.parent / "a.csv").read_bytes()
+        job.write_text(job.read_text().replace("a.csv", "dataset://rows"))
+        assert run("check", job)[0] == 0
+        assert [request.name for request in remote.requests] == ["rows"]
+
     def test_prints_json(self, run, job):
         code, out, _ = run("check", job, "--json", "--entries", "4", "--rows", "7")
         document = json.loads(out)

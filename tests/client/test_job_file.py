@@ -67,3 +67,13 @@ class TestData:
     @pytest.mark.parametrize("document", [{}, {"data": 3}, {"data": {}}, {"data": {"train": 3}}])
     def test_of_a_wrong_kind_is_left_to_validation(self, write, document):
         assert read_job(write("job.json", json.dumps(document))) == document
+
+
+def test_what_lies_beside_the_file_is_found(write, tmp_path):
+    """Training data and validation data, files and patterns alike; all else is for the service to look for."""
+    write("part-1.csv", "x\n1\n")
+    document = {"train": "part-*.csv", "validation": "part-1.csv", "label": "x"}
+    found = read_job(write("job.json", json.dumps({"data": document})))["data"]
+    assert found == document | {name: str(tmp_path / document[name]) for name in ("train", "validation")}
+    other = {"train": "none-*.csv", "validation": None, "label": "x"}
+    assert read_job(write("job.json", json.dumps({"data": other})))["data"] == other

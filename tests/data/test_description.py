@@ -9,7 +9,7 @@ from chainrule.wire.errors import InvalidData
 
 
 def column(description, name):
-    return next(each for each in description.document()["columns"] if each["name"] == name)
+    return next(each for each in description.report()["columns"] if each["name"] == name)
 
 
 def test_each_column_is_told_by_kind_range_and_values(csv):
@@ -28,7 +28,7 @@ def test_each_column_is_told_by_kind_range_and_values(csv):
         **{"different": 1, "values": {"red": 13}},
     }
     assert column(description, "day")["kind"] == "date"
-    assert json.dumps(description.document())
+    assert json.dumps(description.report())
 
 
 @pytest.mark.parametrize(

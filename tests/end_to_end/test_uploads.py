@@ -22,6 +22,33 @@ def test_a_job_trains_on_what_was_uploaded_with_the_same_bits(service, job_file,
     assert len(weights) == 1
 
 
+def test_what_was_uploaded_needs_no_file_any_more(service, digits_csv, tmp_path):
+    """It is described, has its job file written, is trained on, replayed and deleted, by its name alone."""
+    service.run("upload", digits_csv, "--name", "images")
+    described = service.json("describe", "dataset://images")
+    assert described == service.json("describe", digits_csv) | {"source": "dataset://images"}
+    text = service.run("init", "dataset://images", "--label", "label").stdout
+    job = tmp_path / "images.toml"
+    job.write_text(text.replace("epochs = 100", "epochs = 2"))
+    service.run("check", job)
+    job_id = service.submit(job)
+    assert "is used by job" in service.run("datasets", "--delete", "images", code=2).stderr
+    assert service.finish(job_id)["state"] == "SUCCEEDED"
+    assert service.run("verify", job_id).stdout.startswith("OK: ")
+    service.run("datasets", "--delete", "images")
+    assert "images" not in [dataset["name"] for dataset in service.json("datasets")]
+    for command in (("describe", "dataset://images"), ("submit", job), ("verify", job_id)):
+        assert "there is no data set 'images'" in service.run(*command, code=2).stderr
+
+
+def test_bad_data_is_told_by_its_name(service, job_file, tmp_path):
+    (tmp_path / "bad.csv").write_text("a,b,label\n1,2,yes\n1,x,no\n3,4,no\n")
+    service.run("upload", tmp_path / "bad.csv", "--name", "bad")
+    job_id = service.submit(job_file(data={"train": "dataset://bad"}, training={"batch_size": 4}))
+    service.run("watch", job_id, code=1)
+    assert service.json("show", job_id)["reason"] == "dataset://bad: row 2, column 'b' is 'x', not a number"
+
+
 def test_a_name_that_nobody_knows_is_refused_at_once(service, job_file):
     done = service.run("submit", job_file(data={"train": "dataset://nobody"}), code=2)
     assert "there is no data set 'nobody'" in done.stderr

@@ -8,6 +8,8 @@ from contextlib import suppress
 import numpy as np
 import pytest
 from scheduling import ended, lasting, scheduled
+from storing import NOW, SPEC
+from uploading import Uploading
 
 from chainrule.data.dataset import DatasetSummary, load_dataset
 from chainrule.server.board import Board
@@ -18,10 +20,33 @@ from chainrule.worker.training_loop import train
 
 
 @pytest.fixture
-def board(tmp_path):
-    board = Board(Store(tmp_path / "store.sqlite3"))
+def path(tmp_path):
+    return tmp_path / "store.sqlite3"
+
+
+@pytest.fixture
+def board(path):
+    board = Board(Store(path))
     yield board
     board.close()
+
+
+@pytest.fixture
+def store(path):
+    store = Store(path)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def job_id(store):
+    return store.create(SPEC, None, NOW)[0].id
+
+
+@pytest.fixture
+def there(board, tmp_path):
+    """The data sets of a service, and the way to upload."""
+    return Uploading(tmp_path / "datasets", board)
 
 
 class ThreadLauncher:

@@ -2,11 +2,12 @@ import asyncio
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from chainrule.client.predictions import read_rows
-from chainrule.server.models import Models, predict
+from chainrule.server.models import Models, predictions
 from chainrule.server.run import Run
 from chainrule.wire.errors import InvalidData, ModelNotFound
 
@@ -57,30 +58,81 @@ def test_a_damaged_file_is_neither_given_out_nor_predicted_from(board, trained, 
             asyncio.run(use(trained))
 
 
-def test_rows_are_predicted_by_column_name(board, spec, trained):
-    async def scenario(table):
-        return await predict(await Models(board).model(trained), arrow(table), 1)
+def predicted(board, trained, *batches):
+    """The outputs of each batch; the next one is sent when one is there."""
 
-    table = pa.concat_tables(read_rows(Path(spec.data.train), spec))
-    outputs = asyncio.run(scenario(table))
-    assert outputs.shape == (120, 2)
-    assert (asyncio.run(scenario(table.select(["c", "label", "b", "a"]))) == outputs).all()
-    with pytest.raises(InvalidData, match="no column 'b'"):
-        asyncio.run(scenario(table.drop(["b"])))
-
-
-def test_a_wrong_row_is_counted_from_the_first_of_the_table(board, spec, trained):
     async def scenario():
-        await predict(await Models(board).model(trained), arrow(table), 1001)
+        model, outputs, there = await Models(board).model(trained), [], asyncio.Semaphore(1)
 
+        async def sent():
+            for batch in batches:
+                await there.acquire()
+                yield batch
+
+        async for part in predictions(model, sent()):
+            outputs.append(part)
+            there.release()
+        return outputs
+
+    return asyncio.run(scenario())
+
+
+def test_rows_are_predicted_by_column_name(board, spec, trained):
+    table = pa.concat_tables(read_rows(Path(spec.data.train), spec))
+    (outputs,) = predicted(board, trained, arrow(table))
+    assert outputs.shape == (120, 2)
+    assert (predicted(board, trained, arrow(table.select(["c", "label", "b", "a"])))[0] == outputs).all()
+    with pytest.raises(InvalidData, match="no column 'b'"):
+        predicted(board, trained, arrow(table.drop(["b"])))
+
+
+def test_batches_are_answered_in_their_order(board, spec, trained):
+    """Many short ones behind a long one."""
+
+    async def scenario(sizes):
+        model = await Models(board).model(trained)
+
+        async def sent():
+            for i, size in enumerate(sizes):
+                yield arrow(pa.table({name: [float(i)] * size for name in "abc"}))
+
+        return [part async for part in predictions(model, sent())]
+
+    sizes = [50_000, *range(1, 9)]
+    parts = asyncio.run(scenario(sizes))
+    assert [len(part) for part in parts] == sizes
+    for i, part in enumerate(parts):
+        (alone,) = predicted(board, trained, arrow(pa.table({name: [float(i)] for name in "abc"})))
+        np.testing.assert_allclose(part, np.repeat(alone, sizes[i], axis=0), rtol=1e-5)
+
+
+def test_a_wrong_row_is_counted_from_the_first_of_all_batches(board, spec, trained):
+    good = pa.table({name: [1.0] * 400 for name in "abc"})
     table = pa.table({"a": ["1", "2", "x"], "b": [1, 2, 3], "c": [1, 2, 3]})
-    with pytest.raises(InvalidData, match="row 1003, column 'a' is 'x', not a number"):
-        asyncio.run(scenario())
+    with pytest.raises(InvalidData, match="row 803, column 'a' is 'x', not a number"):
+        predicted(board, trained, arrow(good), arrow(good), arrow(table), arrow(good))
 
 
 def test_bytes_that_are_no_arrow_stream_are_refused(board, trained):
-    async def scenario():
-        await predict(await Models(board).model(trained), b"no arrow", 1)
-
     with pytest.raises(InvalidData, match="no Arrow stream"):
-        asyncio.run(scenario())
+        predicted(board, trained, b"no arrow")
+
+
+def test_whoever_leaves_in_the_middle_leaves_nothing_behind(board, trained):
+    async def scenario():
+        taken = 0
+
+        async def endless():
+            nonlocal taken
+            while True:
+                taken += 1
+                yield arrow(pa.table({name: [1.0] for name in "abc"}))
+
+        before = asyncio.all_tasks()
+        stream = predictions(await Models(board).model(trained), endless())
+        assert len(await anext(stream)) == 1
+        await stream.aclose()
+        assert taken <= 4
+        await asyncio.wait_for(asyncio.gather(*(asyncio.all_tasks() - before), return_exceptions=True), 10)
+
+    asyncio.run(scenario())

@@ -1,7 +1,7 @@
 import sqlite3
-from datetime import UTC, datetime
 
 import pytest
+from storing import NOW, SPEC
 
 from chainrule.server.jobs import Move
 from chainrule.server.store import Store
@@ -9,26 +9,6 @@ from chainrule.server.tables import UPGRADES
 from chainrule.v1 import training_pb2
 from chainrule.wire.errors import InvalidJob, JobNotFinished, JobNotFound, JobNotRunning, LaunchFailed, TooMuch
 from chainrule.wire.job import JobState
-
-NOW = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
-SPEC = {"name": "digits", "data": {"train": "a.csv", "label": "y"}, "cluster": {"max_workers": 4}}
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "store.sqlite3"
-
-
-@pytest.fixture
-def store(path):
-    store = Store(path)
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def job_id(store):
-    return store.create(SPEC, None, NOW)[0].id
 
 
 def numbers(store, job_id, behind=0):

@@ -4,35 +4,14 @@ import os
 import signal
 import subprocess
 import sys
-from datetime import UTC, datetime
 
 import pytest
+from storing import NOW
 
 from chainrule.server.jobs import Move
 from chainrule.server.store import Store
 from chainrule.wire import faults
 from chainrule.wire.errors import TooMuch
-
-NOW = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
-SPEC = {"name": "digits", "data": {"train": "a.csv", "label": "y"}, "cluster": {"max_workers": 4}}
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "store.sqlite3"
-
-
-@pytest.fixture
-def store(path):
-    store = Store(path)
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def job_id(store):
-    return store.create(SPEC, None, NOW)[0].id
-
 
 KILLED = """
 import sys

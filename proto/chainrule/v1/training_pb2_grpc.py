@@ -110,6 +110,21 @@ class TrainingServiceStub(object):
                 request_serializer=chainrule_dot_v1_dot_training__pb2.ListDatasetsRequest.SerializeToString,
                 response_deserializer=chainrule_dot_v1_dot_training__pb2.ListDatasetsResponse.FromString,
                 _registered_method=True)
+        self.DescribeDataset = channel.unary_unary(
+                '/chainrule.v1.TrainingService/DescribeDataset',
+                request_serializer=chainrule_dot_v1_dot_training__pb2.DescribeDatasetRequest.SerializeToString,
+                response_deserializer=chainrule_dot_v1_dot_training__pb2.DescribeDatasetResponse.FromString,
+                _registered_method=True)
+        self.GetDataset = channel.unary_stream(
+                '/chainrule.v1.TrainingService/GetDataset',
+                request_serializer=chainrule_dot_v1_dot_training__pb2.GetDatasetRequest.SerializeToString,
+                response_deserializer=chainrule_dot_v1_dot_training__pb2.DatasetChunk.FromString,
+                _registered_method=True)
+        self.DeleteDataset = channel.unary_unary(
+                '/chainrule.v1.TrainingService/DeleteDataset',
+                request_serializer=chainrule_dot_v1_dot_training__pb2.DeleteDatasetRequest.SerializeToString,
+                response_deserializer=chainrule_dot_v1_dot_training__pb2.DeleteDatasetResponse.FromString,
+                _registered_method=True)
 
 
 class TrainingServiceServicer(object):
@@ -216,6 +231,27 @@ class TrainingServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DescribeDataset(self, request, context):
+        """What is in a data set: its columns, over all rows.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDataset(self, request, context):
+        """A data set: what is known of it, then its file's bytes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteDataset(self, request, context):
+        """Forgets a data set and its bytes; refused while a job that has not ended uses it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TrainingServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -293,6 +329,21 @@ def add_TrainingServiceServicer_to_server(servicer, server):
                     servicer.ListDatasets,
                     request_deserializer=chainrule_dot_v1_dot_training__pb2.ListDatasetsRequest.FromString,
                     response_serializer=chainrule_dot_v1_dot_training__pb2.ListDatasetsResponse.SerializeToString,
+            ),
+            'DescribeDataset': grpc.unary_unary_rpc_method_handler(
+                    servicer.DescribeDataset,
+                    request_deserializer=chainrule_dot_v1_dot_training__pb2.DescribeDatasetRequest.FromString,
+                    response_serializer=chainrule_dot_v1_dot_training__pb2.DescribeDatasetResponse.SerializeToString,
+            ),
+            'GetDataset': grpc.unary_stream_rpc_method_handler(
+                    servicer.GetDataset,
+                    request_deserializer=chainrule_dot_v1_dot_training__pb2.GetDatasetRequest.FromString,
+                    response_serializer=chainrule_dot_v1_dot_training__pb2.DatasetChunk.SerializeToString,
+            ),
+            'DeleteDataset': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteDataset,
+                    request_deserializer=chainrule_dot_v1_dot_training__pb2.DeleteDatasetRequest.FromString,
+                    response_serializer=chainrule_dot_v1_dot_training__pb2.DeleteDatasetResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -701,6 +752,87 @@ class TrainingService(object):
             '/chainrule.v1.TrainingService/ListDatasets',
             chainrule_dot_v1_dot_training__pb2.ListDatasetsRequest.SerializeToString,
             chainrule_dot_v1_dot_training__pb2.ListDatasetsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DescribeDataset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chainrule.v1.TrainingService/DescribeDataset',
+            chainrule_dot_v1_dot_training__pb2.DescribeDatasetRequest.SerializeToString,
+            chainrule_dot_v1_dot_training__pb2.DescribeDatasetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDataset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/chainrule.v1.TrainingService/GetDataset',
+            chainrule_dot_v1_dot_training__pb2.GetDatasetRequest.SerializeToString,
+            chainrule_dot_v1_dot_training__pb2.DatasetChunk.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteDataset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/chainrule.v1.TrainingService/DeleteDataset',
+            chainrule_dot_v1_dot_training__pb2.DeleteDatasetRequest.SerializeToString,
+            chainrule_dot_v1_dot_training__pb2.DeleteDatasetResponse.FromString,
             options,
             channel_credentials,
             insecure,

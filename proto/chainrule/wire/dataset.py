@@ -1,5 +1,6 @@
 """What is known of data that was uploaded."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -8,6 +9,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from chainrule.v1 import training_pb2 as pb
 
 SCHEME = "dataset://"
+
+
+def told(sentence: str, names: Mapping[str, str]) -> str:
+    """Return a sentence with the names that users know in the place of paths."""
+    for path, name in names.items():
+        sentence = sentence.replace(path, name)
+    return sentence
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,10 @@ import pyarrow as pa
 
 from chainrule.client.connection import Patience, ended, open_channel, our_errors, service_address
 from chainrule.client.job_file import read_job
-from chainrule.client.model_file import save_model
 from chainrule.client.predictions import Predictions, Requests, answers, check_rows, joined, read_rows
+from chainrule.client.received_files import save
 from chainrule.client.upload import Progress, Upload
+from chainrule.data.description import Description
 from chainrule.v1 import training_pb2 as messages
 from chainrule.v1.training_pb2_grpc import TrainingServiceStub
 from chainrule.wire.dataset import Dataset
@@ -35,7 +36,9 @@ TRANSFER_SECONDS = 600.0
 RECORD_SECONDS = 86_400.0
 """The deadline of a record's stream: it is read as fast as the steps are computed again."""
 UPLOAD_SECONDS = 86_400.0
-"""The deadline of an upload."""
+"""The deadline of an upload, and of the way back."""
+DESCRIBE_SECONDS = 3600.0
+"""The deadline of a look at all rows of a data set."""
 PAUSE_SECONDS = 600.0
 """The deadline of a pause, in which a checkpoint is written."""
 
@@ -163,7 +166,7 @@ class Client:
         """Write the last checkpoint's model to a safetensors file, whole or not at all. Raises ModelNotFound."""
         stream = self._stub.GetModel(messages.GetModelRequest(job_id=id), timeout=TRANSFER_SECONDS)
         with ended(stream, self.address) as chunks:
-            return save_model(chunks, Path(path))
+            return save(next(chunks, messages.ModelChunk()).header, chunks, Path(path))
 
     @contextmanager
     def record(
@@ -225,6 +228,26 @@ class Client:
         """Return all that was uploaded, by name."""
         answer = self._ask(self._stub.ListDatasets, messages.ListDatasetsRequest())
         return [Dataset.from_message(message) for message in answer.datasets]
+
+    def describe(self, name: str) -> Description:
+        """Look at all rows of a data set, in the service. Raises DatasetNotFound, InvalidData."""
+        request = messages.DescribeDatasetRequest(name=name)
+        answer = self._ask(self._stub.DescribeDataset, request, DESCRIBE_SECONDS)
+        return Description.from_document(json.loads(answer.description))
+
+    def fetch(self, name: str, folder: Path) -> Path:
+        """Write a data set's file into a folder, whole or not at all, and return its path. Raises DatasetNotFound.
+
+        The file's name is `data`, and ends as that of the file that was uploaded.
+        """
+        stream = self._stub.GetDataset(messages.GetDatasetRequest(name=name), timeout=UPLOAD_SECONDS)
+        with ended(stream, self.address) as chunks:
+            header = next(chunks, messages.DatasetChunk()).header
+            return save(header, chunks, folder / f"data{header.suffix}")
+
+    def delete_dataset(self, name: str) -> None:
+        """Forget a data set. Raises DatasetNotFound, and JobNotFinished while a job that has not ended uses it."""
+        self._ask(self._stub.DeleteDataset, messages.DeleteDatasetRequest(name=name))
 
     def _ask(self, method: Any, request: Any, seconds: float = 0.0) -> Any:
         with our_errors(self.address):

@@ -70,10 +70,12 @@ def submit(job_file: Path, watching: bool, request_id: str | None, as_json: bool
 @click.option("--rows", type=click.IntRange(1), default=16, show_default=True, help="Rows of the data to compute with.")
 @click.option("--entries", type=click.IntRange(1), default=100, show_default=True, help="Numbers to check in a layer.")
 @options.as_json
+@options.server
 def check(job_file: Path, rows: int, entries: int, as_json: bool) -> None:
     """Prove that a job's gradient is the derivative of its loss, layer by layer.
 
-    It needs no service: the job's own network and rows of its data are used here. The exit code is 1 if it is not.
+    It needs no service, unless the data lies there: the job's own network and rows of its data are used here. The exit
+    code is 1 if it is not.
 
     \b
     chainrule check digits.toml
@@ -81,7 +83,7 @@ def check(job_file: Path, rows: int, entries: int, as_json: bool) -> None:
     """
     from chainrule.client import gradient_check  # the other commands start faster without it
 
-    result = gradient_check.run(job_file, rows, entries, open_console(stderr=True))
+    result = gradient_check.run(job_file, rows, entries, open_console(stderr=True), connect)
     if as_json:
         print_json(result.document())
     else:

@@ -12,6 +12,7 @@ from chainrule.client.documents import dataset_document, plain
 from chainrule.client.options import connect, print_json, tell
 from chainrule.client.prediction_files import WRITERS, write_predictions
 from chainrule.client.predictions import Predictions
+from chainrule.client.sources import described
 from chainrule.client.tables import datasets_table
 from chainrule.wire.dataset import SCHEME
 
@@ -21,21 +22,23 @@ _source = click.argument("source", metavar="SOURCE")
 @click.command()
 @_source
 @options.as_json
+@options.server
 def describe(source: str, as_json: bool) -> None:
     """Tell what is in data: columns, types, what is missing, ranges, classes.
 
-    SOURCE is a file, folder, glob or URI in any format that can be trained on. It needs no service.
+    SOURCE is a file, folder, glob or URI in any format that can be trained on, which needs no service, or what was
+    uploaded.
 
     \b
     chainrule describe houses.csv
     chainrule describe 's3://bucket/rows/*.parquet' --json | jq .rows
+    chainrule describe dataset://houses
     """
     from chainrule.client.suggestion import description_table  # the other commands start faster without it
-    from chainrule.data.description import describe as described
 
-    description = described(source)
+    description = described(source, connect)
     if as_json:
-        print_json(plain(description.document()))
+        print_json(plain(description.report()))
     else:
         open_console().print(description_table(description))
         click.echo(description.summary())
@@ -45,6 +48,7 @@ def describe(source: str, as_json: bool) -> None:
 @_source
 @click.option("--label", required=True, help="The column to predict.")
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="At most so many.")
+@options.server
 def init(source: str, label: str, workers: int) -> None:
     """Print a job file that suits the data; it can be submitted as it is.
 
@@ -53,9 +57,8 @@ def init(source: str, label: str, workers: int) -> None:
     chainrule submit houses.toml --watch
     """
     from chainrule.client.suggestion import suggest
-    from chainrule.data.description import describe as described
 
-    click.echo(suggest(described(source), label, workers), nl=False)
+    click.echo(suggest(described(source, connect), label, workers), nl=False)
 
 
 @click.command()
@@ -78,15 +81,21 @@ def upload(file: Path, name: str, as_json: bool) -> None:
 
 
 @click.command()
+@click.option("--delete", "name", metavar="NAME", help="Forget one, unless a job that has not ended uses it.")
 @options.as_json
 @options.server
-def datasets(as_json: bool) -> None:
-    """List what was uploaded.
+def datasets(name: str | None, as_json: bool) -> None:
+    """List what was uploaded, or delete one of it.
 
     \b
     chainrule datasets
+    chainrule datasets --delete houses
     """
     with connect() as client:
+        if name is not None:
+            client.delete_dataset(name := name.removeprefix(SCHEME))
+            tell(as_json, {"name": name}, f"{SCHEME}{name} is deleted")
+            return
         found = client.datasets()
     if as_json:
         print_json([dataset_document(dataset) for dataset in found])

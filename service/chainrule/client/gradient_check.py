@@ -11,6 +11,7 @@ from rich.table import Table
 
 from chainrule.client.documents import plain
 from chainrule.client.job_file import read_job
+from chainrule.client.sources import Connect, fetched
 from chainrule.data.dataset import load_dataset
 from chainrule.data.shards import Shard
 from chainrule.nn import LOSSES, Array, LayerCheck, Network, Parameters, check_layers, initialize, one_hot
@@ -69,10 +70,11 @@ class GradientCheck:
         return f"The gradient is {verdict}: {error}"
 
 
-def run(job_file: Path, rows: int, entries: int, console: Console) -> GradientCheck:
+def run(job_file: Path, rows: int, entries: int, console: Console, connect: Connect) -> GradientCheck:
     """Check the gradient of a job's network near its first weights. Raises InvalidJob, InvalidData."""
     spec = parse_spec(read_job(job_file))
-    summary, shards = load_dataset(spec)
+    with fetched(spec, connect) as found:
+        summary, shards = load_dataset(found)
     network = summary.network(spec)
     X, Y = _first_rows(network, shards[0], rows)
     checks = check_layers(network, _off_kinks(initialize(network, spec.training.seed)), X, Y, entries)

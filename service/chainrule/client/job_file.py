@@ -3,6 +3,7 @@
 import json
 import tomllib
 from collections.abc import Callable
+from glob import iglob
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ _PARSERS: dict[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".json": js
 def read_job(path: Path) -> dict[str, Any]:
     """Return the file's document. Raises InvalidJob with the file, and with line and column where it is malformed.
 
-    A relative `data.train` that lies beside the file becomes absolute; the service looks for any other by itself.
+    A relative `data.train` or `data.validation` that lies beside the file becomes absolute; the service looks for any
+    other by itself.
     """
     parse = _PARSERS.get(path.suffix.lower())
     if parse is None:
@@ -50,10 +52,16 @@ def _located(document: dict[str, Any], folder: Path) -> dict[str, Any]:
     data = document.get("data")
     if not isinstance(data, dict):
         return document
-    train = data.get("train")
-    if not isinstance(train, str) or not train or "://" in train or not (folder / train).exists():
-        return document
-    return document | {"data": {**data, "train": str((folder / train).resolve())}}
+    named = {key: data.get(key) for key in ("train", "validation")}
+    return document | {"data": data | {key: _beside(folder, name) for key, name in named.items() if name is not None}}
+
+
+def _beside(folder: Path, name: Any) -> Any:
+    """Return what lies in the folder as an absolute path, all else as it is."""
+    if not isinstance(name, str) or not name or "://" in name:
+        return name
+    there = (folder / name).exists() or any(iglob(name, root_dir=folder, recursive=True))  # noqa: PTH207 - or absolute
+    return str((folder / name).resolve()) if there else name
 
 
 def _invalid(problem: str) -> InvalidJob:

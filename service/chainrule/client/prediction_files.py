@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import csv, parquet
 
-from chainrule.client.model_file import replacing
 from chainrule.client.predictions import Predictions
+from chainrule.client.received_files import replacing
 
 WRITERS: dict[str, Any] = {".csv": csv.CSVWriter, ".parquet": parquet.ParquetWriter}
 

@@ -62,16 +62,15 @@ def encode(tables: Iterable[pa.Table]) -> Iterator[bytes]:
 
 def _fitting(batch: pa.RecordBatch) -> Iterator[bytes]:
     """Yield the batch, or its halves where it is too long."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema) as writer:
-        writer.write_batch(batch)
-    message = sink.getvalue()
-    if message.size <= MESSAGE_BYTES or batch.num_rows == 1:
-        yield message.to_pybytes()
-    else:
+    if batch.num_rows > 1 and pa.ipc.get_record_batch_size(batch) > MESSAGE_BYTES - batch.schema.serialize().size:
         half = batch.num_rows // 2
         yield from _fitting(batch.slice(0, half))
         yield from _fitting(batch.slice(half))
+        return
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    yield sink.getvalue().to_pybytes()
 
 
 class Requests:

@@ -10,6 +10,7 @@ from typing import Any
 
 from chainrule.data.dataset import DatasetSummary
 from chainrule.server.child import Child
+from chainrule.wire.dataset import told
 from chainrule.wire.errors import DatasetNotFound, InvalidData, LaunchFailed
 from chainrule.wire.spec import JobSpec
 
@@ -98,7 +99,11 @@ class Launcher:
         self._watchers[job_id] = ended
         self._prepared[job_id] = asyncio.get_running_loop().create_future()
         await self._send(command="prepare", job_id=job_id, spec=located.document())
-        return await self._prepared[job_id]
+        try:
+            return await self._prepared[job_id]
+        except InvalidData as error:
+            names = {located.data.train: spec.data.train, located.data.validation or "": spec.data.validation or ""}
+            raise InvalidData(told(str(error), names)) from None
 
     async def start_worker(self, job_id: str, worker: str, address: str) -> None:
         """Start one worker of a prepared job."""

@@ -3,11 +3,13 @@
 import asyncio
 import hashlib
 from collections import OrderedDict
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from chainrule.data.faults import Faulty
 from chainrule.data.model import Model
 from chainrule.nn import Array
 from chainrule.server.board import Board
@@ -15,6 +17,8 @@ from chainrule.wire.errors import InvalidData, ModelNotFound
 
 MODEL_FILE = "model.safetensors"
 CACHED = 8
+BATCHES_AHEAD = 1
+"""So many batches of rows are computed before the one in front of them has been sent."""
 
 
 class Models:
@@ -62,14 +66,42 @@ def _read(checkpoint: dict[str, Any]) -> bytes:
     return content
 
 
-async def predict(model: Model, arrow_batch: bytes, first_row: int) -> Array:
-    """Return A^N (rows, n^N) for an Arrow IPC stream of raw rows, counted from `first_row`. Raises InvalidData."""
+async def predictions(model: Model, batches: AsyncIterator[bytes]) -> AsyncIterator[Array]:
+    """Yield A^N (rows, n^N) for each batch of raw rows, an Arrow IPC stream, in order. Raises InvalidData.
 
-    def compute() -> Array:
-        try:
-            table = pa.ipc.open_stream(arrow_batch).read_all()
-        except pa.ArrowInvalid as error:
-            raise InvalidData(f"the rows are no Arrow stream: {error}") from None
-        return model.predict(table, first_row=first_row)
+    While one is computed the next one comes and is computed, too; who waits for an answer before he sends more gets it.
+    """
+    computed: asyncio.Queue[asyncio.Task[Array] | None] = asyncio.Queue(BATCHES_AHEAD)
+    taking = asyncio.create_task(_compute(model, batches, computed))
+    rows = 0
+    try:
+        while (task := await computed.get()) is not None:
+            outputs = await task
+            yield outputs
+            rows += len(outputs)
+        await taking
+    except Faulty as error:
+        raise error.fault.found("the table", rows + 1) from None
+    finally:
+        taking.cancel()
+        while not computed.empty():
+            if (task := computed.get_nowait()) is not None:
+                task.cancel()
 
-    return await asyncio.to_thread(compute)
+
+async def _compute(
+    model: Model, batches: AsyncIterator[bytes], computed: "asyncio.Queue[asyncio.Task[Array] | None]"
+) -> None:
+    try:
+        async for batch in batches:
+            await computed.put(asyncio.create_task(asyncio.to_thread(_outputs, model, batch)))
+    finally:
+        await computed.put(None)
+
+
+def _outputs(model: Model, batch: bytes) -> Array:
+    try:
+        table = pa.ipc.open_stream(batch).read_all()
+    except pa.ArrowInvalid as error:
+        raise InvalidData(f"the rows are no Arrow stream: {error}") from None
+    return model.outputs(table)

@@ -20,6 +20,7 @@ from chainrule.server.scheduler import Scheduler
 from chainrule.server.servicer import TrainingServicer
 from chainrule.server.settings import Settings
 from chainrule.server.store import Store
+from chainrule.server.uploads import Uploads
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ async def serving(settings: Settings) -> AsyncIterator[Addresses]:
         folder = stack.enter_context(claimed(settings.data_dir))
         board = Board(Store(folder / "chainrule.sqlite3"))
         stack.callback(board.close)
-        datasets = Datasets(folder / "datasets", board.now)
+        datasets = Datasets(folder / "datasets", board)
+        uploads = Uploads(folder / "datasets", datasets, board)
         launcher = Launcher(
             folder / "launcher.log",
             settings.ray_address,
@@ -75,7 +77,7 @@ async def serving(settings: Settings) -> AsyncIterator[Addresses]:
             locate=datasets.located,
         )
         scheduler = Scheduler(board, launcher, folder / "jobs")
-        servicer = TrainingServicer(board, scheduler, folder / "jobs", datasets)
+        servicer = TrainingServicer(board, scheduler, folder / "jobs", datasets, uploads)
         await scheduler.recover()
         http = stack.enter_context(listening_socket(settings.host, settings.http_port))
         port, health = await stack.enter_async_context(grpc_server(settings.host, settings.port, servicer))

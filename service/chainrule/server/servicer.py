@@ -12,9 +12,10 @@ import grpc
 
 from chainrule.server.board import Board
 from chainrule.server.datasets import Datasets
-from chainrule.server.models import Models, predict
+from chainrule.server.models import Models, predictions
 from chainrule.server.records import Records
 from chainrule.server.scheduler import Scheduler
+from chainrule.server.uploads import Uploads
 from chainrule.v1 import training_pb2 as pb
 from chainrule.v1.training_pb2_grpc import TrainingServiceServicer
 from chainrule.wire.chunks import CHUNK_BYTES, to_chunks
@@ -59,16 +60,18 @@ def _streamed(method: Callable[..., AsyncIterator[R]]) -> Callable[..., AsyncIte
 class TrainingServicer(TrainingServiceServicer):  # type: ignore[misc]
     """What a user's calls do."""
 
-    def __init__(self, board: Board, scheduler: Scheduler, folder: Path, datasets: Datasets) -> None:
-        self._board, self._scheduler, self._folder, self._datasets = board, scheduler, folder, datasets
+    def __init__(self, board: Board, scheduler: Scheduler, folder: Path, datasets: Datasets, uploads: Uploads) -> None:
+        self._board, self._scheduler, self._folder = board, scheduler, folder
+        self._datasets, self._uploads = datasets, uploads
         self._models, self._records = Models(board), Records(board)
 
     @_unary
     async def SubmitJob(self, request: pb.SubmitJobRequest, context: Context) -> pb.SubmitJobResponse:  # noqa: N802
         """Accept a job."""
         spec = spec_from_message(request.spec)
-        self._datasets.located(spec)  # what was never uploaded is told now, not when the job starts
-        job = await self._board.create(spec.document(), request.request_id or None)
+        async with self._datasets.steady:
+            self._datasets.located(spec)  # what was never uploaded is told now, not when the job starts
+            job = await self._board.create(spec.document(), request.request_id or None)
         self._scheduler.wake()
         return pb.SubmitJobResponse(job_id=job.id)
 
@@ -151,13 +154,10 @@ class TrainingServicer(TrainingServiceServicer):  # type: ignore[misc]
         context: Context,
     ) -> AsyncIterator[pb.PredictResponse]:
         """Send the outputs for batches of rows, in their order."""
-        model, rows = None, 0
-        async for request in requests:
-            if model is None:
-                model = await self._models.model(request.job_id)
-                yield pb.PredictResponse(classes=model.summary.classes, outputs=model.summary.outputs)
-            outputs = await predict(model, request.arrow_batch, rows + 1)
-            rows += len(outputs)
+        first = await anext(requests, pb.PredictRequest())
+        model = await self._models.model(first.job_id)
+        yield pb.PredictResponse(classes=model.summary.classes, outputs=model.summary.outputs)
+        async for outputs in predictions(model, _batches(first, requests)):
             for _, data in to_chunks(outputs.reshape(-1)):
                 yield pb.PredictResponse(outputs=model.summary.outputs, values=data)
 
@@ -168,9 +168,9 @@ class TrainingServicer(TrainingServiceServicer):  # type: ignore[misc]
         context: Context,
     ) -> AsyncIterator[pb.UploadDatasetResponse]:
         """Take a file's bytes."""
-        header = (await anext(requests)).header
+        header = (await anext(requests, pb.UploadDatasetRequest())).header
         data = (request.data async for request in requests)
-        answers = self._datasets.receive(header.name, header.file_name, header.size, header.sha256, data)
+        answers = self._uploads.receive(header.name, header.file_name, header.size, header.sha256, data)
         async for answer in answers:
             if isinstance(answer, int):
                 yield pb.UploadDatasetResponse(offset=answer)
@@ -182,3 +182,33 @@ class TrainingServicer(TrainingServiceServicer):  # type: ignore[misc]
         """Return every data set."""
         datasets = await asyncio.to_thread(self._datasets.all)
         return pb.ListDatasetsResponse(datasets=[dataset.message() for dataset in datasets])
+
+    @_unary
+    async def DescribeDataset(  # noqa: N802
+        self, request: pb.DescribeDatasetRequest, context: Context
+    ) -> pb.DescribeDatasetResponse:
+        """Look at all rows of a data set."""
+        return pb.DescribeDatasetResponse(description=json.dumps(await self._datasets.describe(request.name)))
+
+    @_streamed
+    async def GetDataset(  # noqa: N802
+        self, request: pb.GetDatasetRequest, context: Context
+    ) -> AsyncIterator[pb.DatasetChunk]:
+        """Send a data set's bytes."""
+        dataset = self._datasets.get(request.name)
+        yield pb.DatasetChunk(header=dataset.message())
+        pieces = self._datasets.read(dataset)
+        while piece := await asyncio.to_thread(next, pieces, b""):
+            yield pb.DatasetChunk(data=piece)
+
+    @_unary
+    async def DeleteDataset(self, request: pb.DeleteDatasetRequest, context: Context) -> pb.DeleteDatasetResponse:  # noqa: N802
+        """Forget a data set."""
+        await self._datasets.delete(request.name)
+        return pb.DeleteDatasetResponse()
+
+
+async def _batches(first: pb.PredictRequest, others: AsyncIterator[pb.PredictRequest]) -> AsyncIterator[bytes]:
+    yield first.arrow_batch
+    async for request in others:
+        yield request.arrow_batch

@@ -1,5 +1,6 @@
 """`chainrule verify`: is a job's result the one that its spec and data give?"""
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
@@ -9,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from threadpoolctl import threadpool_limits
 
 from chainrule.client.client import Client
+from chainrule.client.sources import fetched
 from chainrule.data.dataset import DatasetSummary, load_dataset
 from chainrule.data.shards import Shard
 from chainrule.server.replay import Parting, Replay, compare
@@ -66,7 +68,7 @@ def verify(client: Client, job: str, first: int, last: int | None, source: str |
         begin = next(steps, None)
         if begin is None:
             raise InvalidData(f"nothing is on record of job {job} there: it is at step {header.job.version:,}")
-        summary, shards = _load(header, source)
+        summary, shards = _load(client, header, source)
         replay, end = Replay(header.spec, summary, shards), _end(header, last)
         with _bar(console) as bar:
             task = bar.add_task("steps", total=end)
@@ -79,11 +81,12 @@ def verify(client: Client, job: str, first: int, last: int | None, source: str |
     return Verdict(job, begin.version, replay.version - 1, replay.weights_sha256, final, parting, header.machines)
 
 
-def _load(header: RecordHeader, source: str | None) -> tuple[DatasetSummary, list[Shard]]:
+def _load(client: Client, header: RecordHeader, source: str | None) -> tuple[DatasetSummary, list[Shard]]:
     spec = header.spec
     if source is not None:
         spec = replace(spec, data=replace(spec.data, train=source))
-    summary, shards = load_dataset(spec)
+    with fetched(spec, lambda: nullcontext(client)) as found:
+        summary, shards = load_dataset(found)
     if summary.sha256 != header.data_sha256:
         raise InvalidData(f"{spec.data.train} is not the file that the job was trained on: its SHA-256 differs")
     return summary, shards

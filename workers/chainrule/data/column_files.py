@@ -15,13 +15,13 @@ from chainrule.data.streams import feed
 BUFFER_BYTES = 1 << 20
 
 
-def plan_parquet(file: File, _: Dialect, digest: Digest) -> Iterator[Fragment]:
+def plan_parquet(file: File, _: Dialect, digest: Digest | None) -> Iterator[Fragment]:
     """Yield the row groups. `digest` takes in the file's bytes."""
     with file.open() as opened, _intact("Parquet"):
         groups = parquet.ParquetFile(opened).metadata.num_row_groups
     for group in range(groups):
         yield Fragment(file, start=group, stop=group + 1)
-    feed(file, digest.update)
+    feed(file, digest)
 
 
 def read_parquet(fragment: Fragment, _: Dialect) -> Iterator[pa.Table]:
@@ -34,10 +34,10 @@ def read_parquet(fragment: Fragment, _: Dialect) -> Iterator[pa.Table]:
             yield pa.Table.from_batches([batch])
 
 
-def plan_arrow(file: File, _: Dialect, digest: Digest) -> Iterator[Fragment]:
+def plan_arrow(file: File, _: Dialect, digest: Digest | None) -> Iterator[Fragment]:
     """Yield the whole file. `digest` takes in its bytes."""
     yield Fragment(file)
-    feed(file, digest.update)
+    feed(file, digest)
 
 
 def read_arrow(fragment: Fragment, _: Dialect) -> Iterator[pa.Table]:

@@ -18,17 +18,19 @@ NULLS = [blank + word for word in MISSING_WORDS for blank in ("", " ")]
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
-def plan(file: File, dialect: Dialect, digest: Digest) -> Iterator[Fragment]:
-    """Yield ranges of whole rows; of a compressed file the whole. `digest` takes in the file's bytes."""
+def plan(file: File, dialect: Dialect, digest: Digest | None) -> Iterator[Fragment]:
+    """Yield ranges of whole rows; of a compressed file the whole. `digest`, if any, takes in the file's bytes."""
     names, start = header(file, dialect)
     if packing(file.name):
-        feed(file, digest.update)
+        feed(file, digest)
         yield Fragment(file, names, start)
         return
     with unpacked(file, dialect.unpack_limit) as read:
 
         def read_hashed(count: int) -> bytes:
-            digest.update(piece := read(count))
+            piece = read(count)
+            if digest is not None:
+                digest.update(piece)
             return piece
 
         end = 0

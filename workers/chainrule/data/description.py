@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import TypeAdapter
 
 from chainrule.data.columns import natural_kind
 from chainrule.data.csv_files import first_bytes
@@ -34,7 +35,17 @@ class Description:
     columns: dict[str, ColumnSurvey]
 
     def document(self) -> dict[str, Any]:
-        """Return the description as plain data for JSON."""
+        """Return the whole description as plain data for JSON, of which `from_document` makes it again."""
+        document: dict[str, Any] = TypeAdapter(Description).dump_python(self)
+        return document
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> "Description":
+        """Return the description of a document."""
+        return TypeAdapter(cls).validate_python(document)
+
+    def report(self) -> dict[str, Any]:
+        """Return what a program may want to know, as plain data for JSON."""
         columns = [{"name": name, **_column(each)} for name, each in self.columns.items()]
         return {"source": self.source, "format": self.format, "rows": self.rows, "columns": columns}
 

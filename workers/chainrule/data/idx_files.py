@@ -24,12 +24,12 @@ from chainrule.data.streams import Read, feed, packing, unpacked
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
-def plan(file: File, _: Dialect, digest: Digest) -> Iterator[Fragment]:
+def plan(file: File, _: Dialect, digest: Digest | None) -> Iterator[Fragment]:
     """Yield the whole file. `digest` takes in its bytes, and those of its labels."""
     yield Fragment(file)
-    feed(file, digest.update)
+    feed(file, digest)
     if (labels := labels_of(file)) is not None:
-        feed(labels, digest.update)
+        feed(labels, digest)
 
 
 def labels_of(file: File) -> File | None:

@@ -46,13 +46,16 @@ class Model:
                 array[...] = file.get_tensor(name)
         return cls(spec, summary, parameters, content["version"])
 
-    def predict(self, table: pa.Table, source: str = "the table", first_row: int = 1) -> Array:
+    def predict(self, table: pa.Table, source: str = "the table") -> Array:
         """Return A^N (rows, n^N); the input columns are found by name, others are ignored. Raises InvalidData."""
         try:
-            X = self._inputs(table)
+            return self.outputs(table)
         except Faulty as error:
-            raise error.fault.found(source, first_row) from None
-        outputs = predict(self.summary.network(self.spec), self.parameters, X)
+            raise error.fault.found(source) from None
+
+    def outputs(self, table: pa.Table) -> Array:
+        """Return the same. Raises Faulty."""
+        outputs = predict(self.summary.network(self.spec), self.parameters, self._inputs(table))
         return self.summary.target_scaling.invert(outputs) if self.summary.target_scaling else outputs
 
     def _inputs(self, table: pa.Table) -> Array:

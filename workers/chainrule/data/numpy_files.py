@@ -46,10 +46,10 @@ class Header:
         return self.shape[0] * self.row_bytes
 
 
-def plan(file: File, _: Dialect, digest: Digest) -> Iterator[Fragment]:
+def plan(file: File, _: Dialect, digest: Digest | None) -> Iterator[Fragment]:
     """Yield the whole file. `digest` takes in its bytes."""
     yield Fragment(file)
-    feed(file, digest.update)
+    feed(file, digest)
 
 
 def read_npy(fragment: Fragment, dialect: Dialect) -> Iterator[pa.Table]:

@@ -21,7 +21,7 @@ from chainrule.wire.errors import InvalidData
 class Format(NamedTuple):
     """How files of a format are cut into fragments, how these are read, and how such files are named."""
 
-    plan: Callable[[File, Dialect, Digest], Iterator[Fragment]]
+    plan: Callable[[File, Dialect, Digest | None], Iterator[Fragment]]
     read: Callable[[Fragment, Dialect], Iterator[pa.Table]]
     suffixes: tuple[str, ...]
 
@@ -66,11 +66,15 @@ def look_up(source: str, roots: Roots = None) -> tuple[File, ...]:
 def scan(file: File, dialect: Dialect) -> Iterator[Fragment | str]:
     """Yield the file's fragments, and at last the SHA-256 of its bytes. Raises InvalidData."""
     digest = hashlib.sha256()
+    yield from _fragments(file, dialect, digest)
+    yield digest.hexdigest()
+
+
+def _fragments(file: File, dialect: Dialect, digest: Digest | None) -> Iterator[Fragment]:
     try:
         yield from FORMATS[format_of(file, dialect)].plan(file, dialect, digest)
     except Faulty as error:
         raise error.fault.found(file.name) from None
-    yield digest.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -82,15 +86,17 @@ class Failed:
 
 def read_blocks(fragment: Fragment, dialect: Dialect, keep: Sequence[str] = ()) -> Iterator[Any]:
     """Yield a Survey, with the columns to `keep`, and the tidy table that it is of; at last a Failed if need be."""
-    tables = FORMATS[format_of(fragment.file, dialect)].read(fragment, dialect)
     try:
-        for table in tables:
-            if table.num_rows:
-                block = tidy(table)
-                yield survey(block, keep)
-                yield block
+        for block in _tidy_tables(fragment, dialect):
+            yield survey(block, keep)
+            yield block
     except Faulty as error:
         yield Failed(error.fault)
+
+
+def _tidy_tables(fragment: Fragment, dialect: Dialect) -> Iterator[pa.Table]:
+    tables = FORMATS[format_of(fragment.file, dialect)].read(fragment, dialect)
+    return (tidy(table) for table in tables if table.num_rows)
 
 
 def hash_of(digests: Sequence[tuple[File, str]]) -> str:
@@ -116,10 +122,10 @@ def rows_of(source: str, dialect: Dialect) -> Iterator[pa.Table]:
     """Yield all rows of a source as tidy tables, one after the other. Raises InvalidData."""
     for file in look_up(source):
         row = 0
-        for fragment in scan(file, dialect):
-            for item in read_blocks(fragment, dialect) if isinstance(fragment, Fragment) else ():
-                if isinstance(item, Failed):
-                    raise item.fault.found(file.name, row + 1)
-                if isinstance(item, pa.Table):
-                    yield item
-                    row += item.num_rows
+        for fragment in _fragments(file, dialect, None):
+            try:
+                for table in _tidy_tables(fragment, dialect):
+                    yield table
+                    row += table.num_rows
+            except Faulty as error:
+                raise error.fault.found(file.name, row + 1) from None

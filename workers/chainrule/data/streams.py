@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from chainrule.data.faults import Faulty
 from chainrule.data.files import PIECE_BYTES, File
+from chainrule.data.fragments import Digest
 
 Read: TypeAlias = Callable[[int], bytes]
 """`read(n)` gives the next n bytes; fewer at the end only."""
@@ -59,8 +60,10 @@ def beyond(limit: int) -> Faulty:
     return Faulty(f"unpacks to more than {limit:,} bytes; data.unpack_limit allows more")
 
 
-def feed(file: File, take: Callable[[bytes], None]) -> None:
-    """Pass on all bytes of the file as it is."""
+def feed(file: File, digest: Digest | None) -> None:
+    """Let a digest, if any, take in all bytes of the file as it is."""
+    if digest is None:
+        return
     with file.open() as opened:
         while piece := opened.read(PIECE_BYTES):
-            take(piece)
+            digest.update(piece)

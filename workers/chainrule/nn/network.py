@@ -9,6 +9,8 @@ from chainrule.nn.arrays import Array
 from chainrule.nn.losses import FUSED, LOSSES, Loss
 from chainrule.nn.parameters import Parameters
 
+ROWS_AT_ONCE = 512
+
 
 @dataclass(frozen=True)
 class Network:
@@ -71,9 +73,17 @@ class Network:
 
 
 def predict(network: Network, parameters: Parameters, X: Array) -> Array:
-    """Return A^N (rows, n^N) for the rows X (rows, n^0)."""
-    A = X
-    for L, name in enumerate(network.activations, start=1):
-        A = A @ parameters.W[L].T + parameters.B[L]
-        ACTIVATIONS[name].apply(A, np.zeros_like(A))
-    return A
+    """Return A^N (rows, n^N) for the rows X (rows, n^0), some after the other, so that A^L stays in the cache."""
+    dtype, most = np.result_type(X, parameters.flat), min(len(X), ROWS_AT_ONCE)
+    sums, work = (
+        {L: make((most, n), dtype) for L, n in enumerate(network.sizes) if L} for make in (np.empty, np.zeros)
+    )
+    outputs = np.empty((len(X), network.sizes[-1]), dtype)
+    for start in range(0, len(X), ROWS_AT_ONCE):
+        A = X[start : start + ROWS_AT_ONCE]
+        for L, name in enumerate(network.activations, start=1):
+            A = np.matmul(A, parameters.W[L].T, out=sums[L][: len(A)])
+            A += parameters.B[L]
+            ACTIVATIONS[name].apply(A, work[L][: len(A)])
+        outputs[start : start + len(A)] = A
+    return outputs

@@ -1,4 +1,4 @@
-"""A model that arrives in chunks -> a file that is whole or not there."""
+"""What arrives in chunks -> a file that is whole or not there."""
 
 import errno
 import hashlib
@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from chainrule.data.files import sync
-from chainrule.v1.training_pb2 import ModelChunk
+from chainrule.v1.training_pb2 import Dataset, DatasetChunk, ModelChunk, ModelHeader
 from chainrule.wire.errors import ChainruleError
 
 
-def save_model(chunks: Iterator[ModelChunk], path: Path) -> Path:
+def save(header: ModelHeader | Dataset, chunks: Iterator[ModelChunk | DatasetChunk], path: Path) -> Path:
     """Write the chunks' bytes to the path and return it. Raises ChainruleError if they are not what the header says."""
     with replacing(path) as file:
-        header = next(chunks, ModelChunk()).header
         hasher, size = hashlib.sha256(), 0
         for chunk in chunks:
             data = chunk.data
@@ -30,9 +29,9 @@ def save_model(chunks: Iterator[ModelChunk], path: Path) -> Path:
 
 def _check(path: Path, expected: tuple[int, str], received: tuple[int, str]) -> None:
     if received[0] != expected[0]:
-        raise ChainruleError(f"the model came with {received[0]} of {expected[0]} bytes; {path} was not written")
+        raise ChainruleError(f"the file came with {received[0]} of {expected[0]} bytes; {path} was not written")
     if received[1] != expected[1]:
-        raise ChainruleError(f"the model came with another SHA-256 than the service's; {path} was not written")
+        raise ChainruleError(f"the file came with another SHA-256 than the service's; {path} was not written")
 
 
 @contextmanager

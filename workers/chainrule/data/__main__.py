@@ -1,0 +1,34 @@
+"""`python -m chainrule.data`: describes a source, and ends. The service starts it for what a stranger has uploaded.
+
+Command (chainrule.wire.control): source. Events: described, refused.
+"""
+
+import os
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from chainrule.data.description import describe
+from chainrule.wire.control import Control
+from chainrule.wire.errors import InvalidData
+
+
+def main() -> None:
+    """Run the process."""
+    control = Control()
+    commands = control.commands()
+    source = next(commands)["source"]
+    threading.Thread(target=_end_with_the_service, args=(commands,), name="commands", daemon=True).start()
+    try:
+        control.send("described", description=describe(source).document())
+    except InvalidData as error:
+        control.send("refused", reason=str(error))
+
+
+def _end_with_the_service(commands: Iterator[dict[str, Any]]) -> None:
+    for _ in commands:
+        pass
+    os._exit(1)
+
+
+main()
