@@ -20,7 +20,17 @@ import numpy as np
 from measure import interleaved, machine
 from peers import sklearn_step, torch_step
 
-from chainrule.nn import OPTIMIZERS, Array, Backpropagation, Network, Parameters, aligned_empty, initialize, one_hot
+from chainrule.nn import (
+    OPTIMIZERS,
+    Array,
+    Backpropagation,
+    Mean,
+    Network,
+    Parameters,
+    aligned_empty,
+    initialize,
+    one_hot,
+)
 from chainrule.nn.threads import threads
 
 NETS = {
@@ -102,8 +112,9 @@ def bench_step(net: str, rows: int, seconds: float) -> dict[str, Any]:
 
 def bench_optimizers(seconds: float) -> tuple[float, dict[str, float]]:
     """Return the copy's bytes/s, and each update's share of it."""
-    theta, g, source, target = (random((PARAMETERS,)) for _ in range(4))
+    theta, g, g2, source, target = (random((PARAMETERS,)) for _ in range(5))
     g *= 1e-3
+    g2 *= 1e-3
     works: dict[str, Callable[[], object]] = {"copy": lambda: np.copyto(target, source)}
     size = {"copy": 2}
     for name, kind in OPTIMIZERS.items():
@@ -111,6 +122,9 @@ def bench_optimizers(seconds: float) -> tuple[float, dict[str, float]]:
         state = {slot: np.square(random((PARAMETERS,))) for slot in optimizer.slots}
         works[name] = lambda o=optimizer, s=state: o.update(theta, g, s, 100)  # type: ignore[misc]
         size[name] = 3 + 2 * len(state)  # θ and slots are read and written, g is read
+    sgd = OPTIMIZERS["sgd"]()
+    works["sgd of a mean of two"] = lambda: sgd.update(theta, Mean((g, g2), 256.0), {}, 100)
+    size["sgd of a mean of two"] = 4
     times = interleaved(works, seconds)
     rates = {name: 4 * PARAMETERS * size[name] / time for name, time in times.items()}
     copy = rates.pop("copy")

@@ -141,7 +141,7 @@ def test_training_goes_on_after_the_parameter_server_is_killed(service, disturbe
 def test_training_goes_on_after_a_worker_is_killed(service, disturbed):
     launcher = children_of(service, "chainrule.worker")[0]
     raylets = [process for process in launcher.children(recursive=True) if "raylet" in process.name()]
-    workers = [process for process in raylets[0].children() if "WorkerActor" in process.name()]
+    workers = Processes(service.process.pid).of("worker")
     assert len(workers) == 2
     assert [process for process in raylets[0].children() if "IDLE" in process.name()] == []  # none in vain
     with Client(service.address) as client:

@@ -26,7 +26,8 @@ def parent():
 @pytest.mark.parametrize(
     ("words", "kind", "right"),
     [
-        (["ray::WorkerActor.run"], "ray::WorkerActor", True),
+        (["ray::WorkerActor.run"], "ray::WorkerActor.run", True),
+        (["ray::WorkerActor"], "ray::WorkerActor.run", False),
         (["ray::IDLE"], "ray::WorkerActor", False),
         (["/x/ray/core/src/ray/gcs/gcs_server", "--log"], "gcs_server", True),
         (["python", "-m", "chainrule.worker"], "chainrule.worker", True),

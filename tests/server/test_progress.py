@@ -29,6 +29,7 @@ def report(version, steps=(), evaluations=(), workers=2, pushes=None, warnings=(
         "evaluations": evaluations,
         "fingerprints": (),
         "pushes": pushes or {},
+        "phases": {"compute": 0.5, "apply": 0.25},
         "leases_ended": 0,
         "machines": (),
         "warnings": warnings,
@@ -69,6 +70,7 @@ def test_a_report_becomes_history_metrics_and_figures(board):
     live = board.live[job.id]
     assert (live.samples, live.pushes) == (20, {"applied": 4, "stale": 1})
     assert sum(live.durations.counts) == 2
+    assert live.phases == {"compute": 1.0, "apply": 0.5}
 
 
 def test_a_job_runs_when_its_first_worker_has_come(board):

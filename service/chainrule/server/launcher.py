@@ -35,9 +35,15 @@ class Launcher:
         start_seconds: float = START_SECONDS,
         data_roots: Sequence[str] | None = None,
         locate: Callable[[JobSpec], JobSpec] = lambda spec: spec,
+        warm_workers: int = 0,
     ) -> None:
         self._log, self._locate = log, locate
-        self._settings: dict[str, Any] = {"ray_address": ray_address, "num_cpus": num_cpus, "data_roots": data_roots}
+        self._settings: dict[str, Any] = {
+            "ray_address": ray_address,
+            "num_cpus": num_cpus,
+            "data_roots": data_roots,
+            "warm_workers": warm_workers,
+        }
         self._changed, self._start_seconds = changed, start_seconds
         self.cpus, self.node = 0, "127.0.0.1"
         self._child: Child | None = None

@@ -39,6 +39,11 @@ from chainrule.server.settings import Settings
     show_default="the working folder",
     help="Folder whose files jobs may read; may be given several times.",
 )
+@click.option(
+    "--warm-workers",
+    type=click.IntRange(min=0),
+    help="Workers kept ready for the next job, each holding a CPU; by default 2 on the local Ray, 0 on a cluster.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Announce the addresses as one line of JSON.")
 def serve(
     data_dir: Path,
@@ -48,6 +53,7 @@ def serve(
     ray_address: str | None,
     num_cpus: int | None,
     data_roots: tuple[Path, ...],
+    warm_workers: int | None,
     as_json: bool,
 ) -> None:
     """Run the service until Ctrl-C or SIGTERM; when it is started again, jobs go on from their last checkpoint.
@@ -69,7 +75,9 @@ def serve(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     try:
-        settings = Settings(data_dir.expanduser(), host, port, http_port, ray_address, num_cpus, data_roots)
+        settings = Settings(
+            data_dir.expanduser(), host, port, http_port, ray_address, num_cpus, data_roots, warm_workers
+        )
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     asyncio.run(run(settings, announce))

@@ -7,7 +7,7 @@ import psutil
 
 END_SECONDS = 40.0
 MARKS = {
-    "worker": "ray::WorkerActor",
+    "worker": "ray::WorkerActor.run",  # without the method's name it waits for a job
     "raylet": "raylet",
     "Ray head": "gcs_server",
     "launcher": "chainrule.worker",

@@ -75,6 +75,7 @@ async def serving(settings: Settings) -> AsyncIterator[Addresses]:
             lambda: scheduler.wake(),
             data_roots=[str(root.resolve()) for root in (*settings.data_roots, datasets.root)],
             locate=datasets.located,
+            warm_workers=settings.warm,
         )
         scheduler = Scheduler(board, launcher, folder / "jobs")
         servicer = TrainingServicer(board, scheduler, folder / "jobs", datasets, uploads)

@@ -1,4 +1,4 @@
-"""What runs on Ray: the actor around the training loop, and the tasks that make data shards."""
+"""What runs on Ray: the actor around the training loop, spare ones, and the tasks that make data shards."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -39,6 +39,23 @@ class WorkerActor:
     def run(self, address: str, job_id: str, worker: str, references: "Sequence[ray.ObjectRef[Shard]]") -> None:
         """Train until the job has ended. Raises ChainruleError."""
         train(address, job_id, worker, StoredShards(references))
+
+
+class Spares:
+    """Worker actors that wait for a job: their processes have loaded all the code. Each holds a CPU."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._waiting: deque[Any] = deque()
+
+    def take(self) -> Any:
+        """Return an actor: one that waits, or else a new one."""
+        return self._waiting.popleft() if self._waiting else WorkerActor.remote()  # type: ignore[attr-defined]
+
+    def fill(self, cpus: int) -> None:
+        """Let as many wait as there shall, where so many CPUs are left over for them."""
+        for _ in range(min(self._count, cpus) - len(self._waiting)):
+            self._waiting.append(WorkerActor.remote())  # type: ignore[attr-defined]
 
 
 class _Stored(Sequence[Any]):

@@ -29,7 +29,7 @@ from chainrule.wire.control import Control
 from chainrule.wire.errors import ChainruleError, LaunchFailed
 from chainrule.wire.spec import JobSpec
 from chainrule.wire.validation import parse_spec
-from chainrule.worker.actor import RayTasks, WorkerActor
+from chainrule.worker.actor import RayTasks, Spares
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -54,9 +54,10 @@ class _JobOnRay:
 class Launcher:
     """Carries out the service's commands on Ray."""
 
-    def __init__(self, control: Control, roots: Roots = None) -> None:
-        self._control, self._roots = control, roots
+    def __init__(self, control: Control, roots: Roots = None, warm_workers: int = 0) -> None:
+        self._control, self._roots, self._spares = control, roots, Spares(warm_workers)
         self._jobs: dict[str, _JobOnRay] = {}
+        self._cpus = 0
 
     async def prepare(self, job_id: str, spec: dict[str, Any]) -> None:
         """Read the job's data and put its shards into the object store."""
@@ -76,7 +77,7 @@ class Launcher:
         job = self._jobs.get(job_id)
         if job is None:
             return
-        actor = job.actors[worker] = WorkerActor.remote()  # type: ignore[attr-defined]
+        actor = job.actors[worker] = self._spares.take()
         reason = None
         try:
             await actor.run.remote(address, job_id, worker, job.references)
@@ -87,6 +88,7 @@ class Launcher:
         if job.actors.pop(worker, None) is not None:
             ray.kill(actor)
             self._control.send("worker_ended", job_id=job_id, worker=worker, reason=reason)
+            self._fill()
 
     async def release(self, job_id: str) -> None:
         """End the job's workers and forget its shards."""
@@ -94,15 +96,20 @@ class Launcher:
         actors, job.actors = job.actors, {}
         for actor in actors.values():
             ray.kill(actor)
+        self._fill()
+
+    def _fill(self) -> None:
+        """Make workers ready for the next job, with the CPUs that no worker holds."""
+        self._spares.fill(self._cpus - sum(len(job.actors) for job in self._jobs.values()))
 
     async def watch_cluster(self) -> None:
         """Tell the service when the number of CPUs changes."""
-        known = None
         while True:
             cpus = int(ray.cluster_resources().get("CPU", 0))
-            if cpus != known:
+            if cpus != self._cpus:
                 self._control.send("cluster", cpus=cpus)
-                known = cpus
+                self._cpus = cpus
+                self._fill()
             await asyncio.sleep(CLUSTER_SECONDS)
 
 
@@ -181,7 +188,7 @@ def main() -> None:
     for process in [] if settings["ray_address"] else _heart_of_ray():
         threading.Thread(target=_end_with, args=(process, leaving), name="Ray", daemon=True).start()
     try:
-        asyncio.run(_serve(control, inbox, settings.get("data_roots")))
+        asyncio.run(_serve(control, inbox, settings))
     finally:
         leaving.set()
         ray.shutdown()
@@ -210,8 +217,8 @@ def _follow(commands: Iterator[dict[str, Any]], inbox: _Inbox, connected: thread
     inbox.put(None)
 
 
-async def _serve(control: Control, inbox: _Inbox, roots: Roots) -> None:
-    launcher = Launcher(control, roots)
+async def _serve(control: Control, inbox: _Inbox, settings: dict[str, Any]) -> None:
+    launcher = Launcher(control, settings.get("data_roots"), settings.get("warm_workers", 0))
     control.send("ready", node=ray.util.get_node_ip_address())
     tasks = {asyncio.create_task(launcher.watch_cluster())}
     while (command := await _in_thread(inbox.get)) is not None:
