@@ -25,7 +25,7 @@ from chainrule.wire.errors import InvalidJob, Violation
 from chainrule.wire.spec import JobSpec
 
 GROUP_BYTES = 64 << 20
-"""About so much of X is made by one task."""
+"""So much of X is made by one task at most, unless one shard has more."""
 
 
 @dataclass(frozen=True)
@@ -175,13 +175,14 @@ def _make_shards(
 
 
 def _groups(parts: Sequence[Part], row_bytes: int) -> Iterator[list[Part]]:
-    """Yield the parts in groups of about GROUP_BYTES."""
-    group: list[Part] = []
+    """Yield the parts in groups of at most GROUP_BYTES, or of one part."""
+    group, size = list[Part](), 0
     for part in parts:
-        group.append(part)
-        if row_bytes * sum(len(each.rows) + len(each.held) for each in group) >= GROUP_BYTES:
+        part_size = row_bytes * (len(part.rows) + len(part.held))
+        if group and size + part_size > GROUP_BYTES:
             yield group
-            group = []
+            group, size = [], 0
+        group, size = [*group, part], size + part_size
     if group:
         yield group
 

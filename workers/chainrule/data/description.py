@@ -16,7 +16,7 @@ from chainrule.data.encoders import word_of
 from chainrule.data.fragments import Dialect
 from chainrule.data.sources import format_of, look_up, no_rows, rows_of
 from chainrule.data.surveys import MOST_VALUES, ColumnSurvey, survey, together
-from chainrule.data.tables import number_of
+from chainrule.data.tables import number_of, whole
 from chainrule.wire.errors import InvalidData
 
 DELIMITERS = ",;\t|"
@@ -86,7 +86,7 @@ def _counted(block: pa.Table, name: str, column: ColumnSurvey) -> ColumnSurvey:
     """Return the survey with how often each whole number comes, as long as there are few of them."""
     if column.kind not in ("whole", "boolean"):
         return column
-    counted = pc.value_counts(block.column(name).combine_chunks().drop_null())
+    counted = pc.value_counts(whole(block.column(name)).drop_null())
     pairs = counted.slice(0, MOST_VALUES).to_pylist()
     return replace(column, values=Counter({word_of(pair["values"]): pair["counts"] for pair in pairs}))
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from chainrule.data.encoders import Encoder
 from chainrule.data.scaling import Scaling
-from chainrule.data.tables import Numbers
+from chainrule.data.tables import Numbers, whole
 from chainrule.nn import Array
 
 ROWS_AT_ONCE = 4096
@@ -56,4 +56,4 @@ def column_of(block: pa.Table, name: str) -> pa.Array:
     """Return a column; one that a block of JSON lines does not have is missing in all its rows."""
     if name not in block.column_names:
         return pa.nulls(block.num_rows)
-    return block.column(name).combine_chunks()
+    return whole(block.column(name))

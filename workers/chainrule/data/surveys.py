@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from chainrule.data.tables import is_date, is_number, is_text, number_of, to_numbers
+from chainrule.data.tables import is_date, is_number, is_text, number_of, to_numbers, whole
 
 MOST_VALUES = 1000
 """So many different texts of a column are remembered at most."""
@@ -50,7 +50,7 @@ class Survey:
 def survey(block: pa.Table, keep: Sequence[str] = ()) -> Survey:
     """Look at every column of a tidy table. Raises Faulty for a number that float32 cannot hold."""
     names = block.column_names
-    columns = {name: _look(block.column(name).combine_chunks(), name) for name in names}
+    columns = {name: _look(whole(block.column(name)), name) for name in names}
     return Survey(block.num_rows, columns, block.select([name for name in keep if name in names]))
 
 

@@ -22,8 +22,13 @@ SECONDS_OF_DAY = 86_400
 def tidy(table: pa.Table) -> pa.Table:
     """Return the table with texts encoded as TEXT and all else as numbers, booleans or dates. Raises Faulty."""
     check_names(table.column_names)
-    columns = [_tidy(table.column(i).combine_chunks(), name) for i, name in enumerate(table.column_names)]
+    columns = [_tidy(whole(column), name) for column, name in zip(table.columns, table.column_names, strict=True)]
     return pa.table(columns, names=table.column_names)
+
+
+def whole(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column as one array: itself, not a copy, where it is one."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def check_names(names: Sequence[str]) -> None:
