@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from chainrule.data.files import find_files
+from chainrule.data.files import _options, find_files
 from chainrule.wire.errors import InvalidData
 
 SUFFIXES = (".csv",)
@@ -119,3 +119,34 @@ def test_a_file_that_goes_away_is_refused(folder):
     (folder / "a.csv").unlink()
     with pytest.raises(InvalidData, match=r"cannot read .*a\.csv"), file.open():
         pass
+
+
+@pytest.mark.parametrize(
+    ("uri", "path", "options"),
+    [
+        ("s3://b/x?.csv", "s3://b/x?.csv", ""),
+        ("s3://b/*.csv?region=eu-west-1", "s3://b/*.csv", "?region=eu-west-1"),
+        ("s3://b/x?.csv?region=a&scheme=http", "s3://b/x?.csv", "?region=a&scheme=http"),
+        ("s3://b/x?=1/y.csv", "s3://b/x?=1/y.csv", ""),
+        ("gs://b/x.csv", "gs://b/x.csv", "?retry_limit_seconds=20"),
+        ("gs://b/x.csv?scheme=http", "gs://b/x.csv", "?scheme=http&retry_limit_seconds=20"),
+        ("gs://b/x.csv?retry_limit_seconds=3", "gs://b/x.csv", "?retry_limit_seconds=3"),
+    ],
+)
+def test_the_options_of_a_uri_are_told_from_wildcards(uri, path, options):
+    assert _options(uri) == (path, options)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "s3://b/x.csv?endpoint_override=127.0.0.1:1&scheme=http&region=us-east-1",
+        "gs://anonymous@b/x.csv?endpoint_override=127.0.0.1:1&scheme=http&retry_limit_seconds=1",
+        "hdfs://127.0.0.1:1/x.csv",
+    ],
+)
+def test_a_store_that_does_not_answer_is_told_in_one_sentence(uri):
+    with pytest.raises(InvalidData, match=r"cannot read .*(ould not connect to server|libjvm|libhdfs)") as caught:
+        find_files(uri, (".csv",))
+    assert "\n" not in str(caught.value)
+    assert "error_info" not in str(caught.value)

@@ -31,5 +31,6 @@ class Faulty(Exception):
 
 
 def sentence(error: Exception) -> str:
-    """Return the first line of Arrow's words, or the system's where Arrow quotes it."""
-    return re.sub(r".*Detail: \[errno \d+\] ", "", (str(error) or repr(error)).splitlines()[0]).rstrip(".")
+    """Return the first line of Arrow's words, or the system's where Arrow quotes it, without Google's appendix."""
+    words = (str(error) or repr(error)).splitlines()[0]
+    return re.sub(r".*Detail: \[errno \d+\] | error_info=\{.*", "", words).rstrip(".")

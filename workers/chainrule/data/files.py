@@ -17,6 +17,7 @@ from chainrule.data.faults import sentence
 from chainrule.wire.errors import InvalidData
 
 PIECE_BYTES = 1 << 20
+GCS_LIMIT, GCS_SECONDS = "retry_limit_seconds", 20
 Roots = Sequence[str] | None
 """The folders that local files may lie in; None: any."""
 
@@ -93,8 +94,18 @@ def find_files(source: str, suffixes: Sequence[str], roots: Roots = None) -> tup
 def _filesystem(source: str) -> tuple[Any, str]:
     if "://" not in source:
         return fs.LocalFileSystem(), os.path.abspath(source)  # noqa: PTH100 - a Path would follow links too early
-    place = fs.FileSystem.from_uri(re.sub(r"[*?\[\]]", lambda magic: f"%{ord(magic[0]):02X}", source))
+    path, options = _options(source)
+    escaped = re.sub(r"[*?\[\]]", lambda magic: f"%{ord(magic[0]):02X}", path)
+    place = fs.FileSystem.from_uri(escaped + options)
     return place[0], str(place[1])
+
+
+def _options(uri: str) -> tuple[str, str]:
+    """Return a URI's path, in which `?` is a wildcard, and its options behind another `?`, as `?region=eu-west-1`."""
+    path, options = re.fullmatch(r"(.*?)(\?\w+=[^/]*)?", uri).groups(default="")  # type: ignore[union-attr]
+    if path.startswith(("gs://", "gcs://")) and GCS_LIMIT not in options:  # which else tries for a quarter of an hour
+        options += f"{'&' if options else '?'}{GCS_LIMIT}={GCS_SECONDS}"
+    return path, options
 
 
 def _below(filesystem: Any, folder: str) -> list[Any]:
