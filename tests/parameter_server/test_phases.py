@@ -1,8 +1,11 @@
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chainrule.data.shard_tree import Node
+from chainrule.data.work import Work
 from chainrule.parameter_server.coordinator import Coordinator
 from chainrule.parameter_server.phases import PHASES, Seconds, Stopwatch
 
@@ -49,3 +52,22 @@ def test_a_report_tells_the_phases_of_each_step(toy):
     ((_, lap),) = coordinator.next_report().steps
     assert (lap.phases["compute"], lap.phases["serialise"]) == (0.5, 0.25)
     assert sum(lap.phases.values()) == lap.seconds
+
+
+def test_what_comes_late_takes_no_time_of_another_step(toy):
+    clock = SimpleNamespace(now=0.0)
+    coordinator = Coordinator(toy.new_state(shards=1), lambda: clock.now)
+    worker = coordinator.join("w")
+    for step, seconds in enumerate((Seconds(2.0), Seconds(1.0))):
+        work = toy.next_message(coordinator, worker)
+        while not isinstance(work, Work):
+            work = toy.next_message(coordinator, worker)
+        clock.now += 5.0
+        if step == 1:  # a partial of the step before, from someone who was stalled for an hour
+            late = toy.partial_of(coordinator.live_weights, work, Node(0, 1))
+            coordinator.push(worker, 1, 0, Node(0, 1), late, Seconds(3600.0))
+        partial = toy.partial_of(coordinator.live_weights, work, Node(0, 1))
+        coordinator.push(worker, 1, work.version, Node(0, 1), partial, seconds)
+    laps = [lap for _, lap in coordinator.next_report().steps]
+    assert [lap.phases["compute"] for lap in laps] == [2.0, 1.0]
+    assert [lap.phases["wire"] for lap in laps] == [3.0, 4.0]

@@ -128,11 +128,12 @@ class Coordinator:
         self._examine(version, partial)
         with self._lock:
             fail_at("server.before_apply")
-            self._stopwatch.arrived(incarnation, arrived, seconds)
             self._hashing.finish()
             judged = self._clock()
-            outcome, step = self._state.push(incarnation, generation, version, node, partial, self._clock())
+            outcome, step = self._state.push(incarnation, generation, version, node, partial, judged)
             fail_at("server.after_apply")
+            if outcome is Outcome.APPLIED:  # what is late took its time in another step
+                self._stopwatch.arrived(incarnation, arrived, seconds)
             self._news.pushes[outcome] += 1
             if generation == self.generation and incarnation in self._streams:
                 self._streams[incarnation](Result(version, node, outcome))

@@ -107,11 +107,8 @@ class ParameterServer:
     def _report(self, report: Report) -> bool:
         """Tell the service what has happened; return whether that was all."""
         network = self._summary.network(self._spec)
-        steps = [
-            (step.version, step.training.loss / step.training.weight, int(step.training.weight), lap.seconds)
-            for step, lap in report.steps
-            if step.training is not None
-        ]
+        trained = [(step.version, step.training, lap) for step, lap in report.steps if step.training is not None]
+        steps = [(version, sums.loss / sums.weight, int(sums.weight), lap.seconds) for version, sums, lap in trained]
         evaluations = [
             (step.version, *evaluate(network, self._summary, step.validation))
             for step, _ in report.steps
@@ -129,7 +126,7 @@ class ParameterServer:
             steps=steps,
             evaluations=evaluations,
             fingerprints=fingerprints,
-            phases={phase: sum(lap.phases[phase] for _, lap in report.steps) for phase in PHASES},
+            phases={phase: sum(lap.phases[phase] for _, _, lap in trained) for phase in PHASES},
             pushes=report.pushes,
             leases_ended=report.leases_ended,
             machines=report.machines,
