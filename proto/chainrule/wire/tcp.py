@@ -11,6 +11,8 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
+import numpy as np
+
 from chainrule.nn import Array
 from chainrule.wire.errors import ShapeMismatch
 
@@ -20,6 +22,8 @@ _HEAD = struct.Struct("<IIQ")  # bytes that follow; slot; offset in the slot, in
 _MESSAGE = 2**32 - 1  # in place of a slot
 MOST_BYTES = 16 << 20
 """No message is longer: only pieces are large."""
+NO_SLOTS = np.empty((0, 0), np.float32)
+"""For who may not send a piece yet."""
 _OPTIONS = (
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),  # a host that has vanished is found after 25 s
@@ -79,30 +83,38 @@ def _behind(frames: Sequence[Buffer], sent: int) -> Sequence[Buffer]:
     return ()
 
 
-class Reader:
-    """Reads frames, and puts pieces into their places in `slots` (count, size). Raises OSError and ShapeMismatch."""
+class Places:
+    """Where pieces belong, in slots (count, size)."""
 
-    def __init__(self, connection: socket.socket, slots: Array) -> None:
-        self._connection, self._file = connection, connection.makefile("rb")
-        self._raw: memoryview = slots.reshape(-1).data.cast("B")
-        self._count, self._bytes = len(slots), slots[0].nbytes
+    def __init__(self, slots: Array) -> None:
+        self._raw = slots.reshape(-1).data.cast("B") if slots.size else memoryview(b"")
+        self._count, self._bytes = len(slots), slots.shape[1] * slots.itemsize
 
-    def messages(self) -> Iterator[bytes]:
-        """Yield messages until the other side has ended the connection."""
-        while len(head := self._file.read(_HEAD.size)) == _HEAD.size:
-            length, slot, offset = _HEAD.unpack(head)
-            if slot != _MESSAGE:
-                self._file.readinto(self._place(slot, offset, length))
-            elif length > MOST_BYTES:
-                raise ShapeMismatch(f"a message of {length} bytes, at most {MOST_BYTES} are allowed")
-            elif len(raw := self._file.read(length)) == length:
-                yield raw
-
-    def _place(self, slot: int, offset: int, length: int) -> memoryview:
+    def of(self, slot: int, offset: int, length: int) -> memoryview:
+        """Return the place of a piece. Raises ShapeMismatch where there is none."""
         if slot >= self._count or offset + length > self._bytes:
             raise ShapeMismatch(f"a piece of {length} bytes at {offset} in slot {slot} does not fit the network")
         start = slot * self._bytes + offset
         return self._raw[start : start + length]
+
+
+class Reader:
+    """Reads frames. Raises OSError and ShapeMismatch."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection, self._file = connection, connection.makefile("rb")
+
+    def messages(self, slots: Array = NO_SLOTS) -> Iterator[bytes]:
+        """Yield messages until the other side has ended the connection; pieces go to their places in `slots`."""
+        places = Places(slots)
+        while len(head := self._file.read(_HEAD.size)) == _HEAD.size:
+            length, slot, offset = _HEAD.unpack(head)
+            if slot != _MESSAGE:
+                self._file.readinto(places.of(slot, offset, length))
+            elif length > MOST_BYTES:
+                raise ShapeMismatch(f"a message of {length} bytes, at most {MOST_BYTES} are allowed")
+            elif len(raw := self._file.read(length)) == length:
+                yield raw
 
     def drain(self, seconds: float) -> None:
         """Read on to the end, for so long at most."""

@@ -5,8 +5,6 @@ import queue
 import socket
 import threading
 from collections.abc import Iterator, Sequence
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
@@ -35,27 +33,35 @@ class DirectDoor(Door):
         super().__init__(listener)
         self.direct = pb.Direct(port=listener.getsockname()[1], secret=self.secret)
 
-    def talk(self, connection: socket.socket) -> "DirectTalk":
+    def talk(self, connection: socket.socket) -> contextlib.AbstractContextManager[Talk]:
         """Return the conversation on a new connection."""
-        return DirectTalk(self._coordinator, tcp.prepared(connection), self._slots)
+        return contextlib.closing(DirectTalk(self._coordinator, tcp.prepared(connection), self._slots))
 
 
 class DirectTalk(Talk):
-    """One worker's connection. Its gradients are received into slots; memory for them is taken as they come."""
+    """One worker's connection. Its gradients are received into slots; memory for them is taken as they come.
+
+    Before its hello a stranger finds no slot to write into.
+    """
+
+    slots = tcp.NO_SLOTS
 
     def __init__(self, coordinator: Coordinator, connection: socket.socket, count: int) -> None:
         super().__init__(coordinator, connection)
-        self.slots = np.empty((count, coordinator.live_weights.size), np.float32)
-        self._reader, self._outbox = tcp.Reader(connection, self.slots), Outbox(connection)
-        self._version_told = -1
+        self._count, self._reader, self._version_told = count, tcp.Reader(connection), -1
+        self._outbox: Outbox
 
-    def __enter__(self) -> Self:
-        return self
+    def serve(self, hello: pb.Hello) -> None:
+        """Answer until the job, the lease or the connection has ended."""
+        self.slots = np.empty((self._count, self.coordinator.live_weights.size), np.float32)
+        self._outbox = Outbox(self.connection)
+        try:
+            super().serve(hello)
+        finally:
+            self._outbox.close()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._outbox.close()
+    def close(self) -> None:
+        """Let go of the connection."""
         self._reader.close()
 
     def fail(self, error: ChainruleError) -> None:
@@ -65,7 +71,7 @@ class DirectTalk(Talk):
 
     def messages(self) -> Iterator[pb.WorkerMessage]:
         """Yield what comes up, until the connection ends; gradients are put in their places."""
-        return map(pb.WorkerMessage.FromString, self._reader.messages())
+        return map(pb.WorkerMessage.FromString, self._reader.messages(self.slots))
 
     def send(self, message: pb.ServerMessage) -> None:
         """Send without waiting."""

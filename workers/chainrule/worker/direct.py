@@ -9,7 +9,7 @@ from chainrule.v1 import parameters_pb2 as pb
 from chainrule.wire import tcp
 from chainrule.wire.errors import ServiceUnavailable
 from chainrule.wire.partials import Partial
-from chainrule.worker.streams import CONNECT_SECONDS, GONE, checked, header
+from chainrule.worker.streams import CONNECT_SECONDS, GONE, Slots, checked, header
 
 
 class DirectStream:
@@ -18,16 +18,20 @@ class DirectStream:
     def __init__(self, host: str, direct: pb.Direct, hello: pb.Hello, sizes: tuple[int, ...]) -> None:
         """Raises OSError where the port cannot be reached."""
         self.parameters, self._gradient = Parameters.empty(sizes), Parameters.empty(sizes)
-        self._version, self._slot, self._sending = -1, -1, 0.0
-        self._connection = tcp.connect(host, direct.port, CONNECT_SECONDS)
-        self._reader = tcp.Reader(self._connection, self.parameters.flat.reshape(1, -1))
+        self._slots, self._sending = Slots(), 0.0
         hello.secret = direct.secret
-        self._send(pb.WorkerMessage(hello=hello))
+        self._connection = tcp.connect(host, direct.port, CONNECT_SECONDS)
+        self._reader = tcp.Reader(self._connection)
+        try:
+            tcp.send(self._connection, (tcp.message(pb.WorkerMessage(hello=hello).SerializeToString()),))
+        except OSError:
+            self.close()
+            raise
 
     def messages(self) -> Iterator[pb.ServerMessage]:
         """Yield work and results; weights are put in their place."""
         try:
-            for raw in self._reader.messages():
+            for raw in self._reader.messages(self.parameters.flat.reshape(1, -1)):
                 message = pb.ServerMessage.FromString(raw)
                 if message.HasField("stop"):
                     return
@@ -38,21 +42,20 @@ class DirectStream:
 
     def room(self, version: int) -> Parameters:
         """Return the only room: what has been sent lies in a slot of the server."""
-        self._slot = self._slot + 1 if version == self._version else 0
-        self._version = version
+        self._slots.next(version)
         return self._gradient
 
     def send_layer(self, L: int) -> None:
         """Send the gradient of layer L; the system takes it while the next one is computed."""
         part, began = self._gradient.parts[L], time.perf_counter()
-        self._send_frames(tcp.piece(self._slot, self._gradient.flat, part.start, part.stop))
+        self._send_frames(tcp.piece(self._slots.present, self._gradient.flat, part.start, part.stop))
         self._sending += time.perf_counter() - began
 
     def push(self, version: int, node: Node, partial: Partial, seconds: float) -> None:
         """Send the sums of a partial, whose gradient has been sent layer by layer."""
         own = {"compute_seconds": seconds - self._sending, "serialise_seconds": self._sending}
         self._sending = 0.0
-        self._send(pb.WorkerMessage(partial=header(version, node, partial, slot=max(0, self._slot), **own)))
+        self._send(pb.WorkerMessage(partial=header(version, node, partial, slot=self._slots.present, **own)))
 
     def _send(self, message: pb.WorkerMessage) -> None:
         self._send_frames((tcp.message(message.SerializeToString()),))

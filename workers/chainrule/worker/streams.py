@@ -51,6 +51,19 @@ class Stream(Protocol):
         ...
 
 
+class Slots:
+    """Numbers the gradients of a version: each has a slot of its own until the next version begins."""
+
+    def __init__(self) -> None:
+        self._version, self.present = -1, 0
+
+    def next(self, version: int) -> int:
+        """Return the slot of the next gradient."""
+        self.present = self.present + 1 if version == self._version else 0
+        self._version = version
+        return self.present
+
+
 class RemoteStream:
     """A gRPC stream: weights and gradients travel in chunks."""
 
@@ -95,10 +108,7 @@ class RemoteStream:
 
 
 class LocalStream:
-    """A Unix socket: the weights are read where they are, and gradients written to where the server reads them.
-
-    Every partial of a version has a slot of its own; when the next version begins, nobody reads them any more.
-    """
+    """A Unix socket: the weights are read where they are, and gradients written to where the server reads them."""
 
     def __init__(self, local: pb.Local, hello: pb.Hello, sizes: tuple[int, ...]) -> None:
         """Raises OSError where the server is on another host."""
@@ -110,11 +120,11 @@ class LocalStream:
             self._connection.close()
             raise
         self.parameters = Parameters.view(shared_memory.view(weights, writable=False), sizes)
-        self._slots = shared_memory.view(slots, writable=True).reshape(-1, self.parameters.flat.size)
+        rooms = shared_memory.view(slots, writable=True).reshape(-1, self.parameters.flat.size)
+        self._rooms, self._slots = [Parameters.view(room, sizes) for room in rooms], Slots()
         for descriptor in (weights, slots):
             os.close(descriptor)
         self._connection.settimeout(None)
-        self._sizes, self._version, self._next = sizes, -1, 0
 
     def _shake_hands(self, hello: pb.Hello) -> tuple[int, int]:
         """Say who is there, and return the descriptors of the weights and of the slots."""
@@ -141,17 +151,14 @@ class LocalStream:
 
     def room(self, version: int) -> Parameters:
         """Return the next slot."""
-        if version != self._version:
-            self._version, self._next = version, 0
-        self._next += 1
-        return Parameters.view(self._slots[self._next - 1], self._sizes)
+        return self._rooms[self._slots.next(version)]
 
     def send_layer(self, L: int) -> None:
         """Do nothing: the server reads the slot."""
 
     def push(self, version: int, node: Node, partial: Partial, seconds: float) -> None:
         """Tell the server that the last slot is written."""
-        slot = max(0, self._next - 1)
+        slot = self._slots.present
         self._send(pb.WorkerMessage(partial=header(version, node, partial, compute_seconds=seconds, slot=slot)))
 
     def _send(self, message: pb.WorkerMessage) -> None:
