@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import narrow
 from bench_nn import NETS
 from measure import machine
 from processes import ONE_THREAD, Driven
@@ -125,7 +126,12 @@ def main() -> None:
                 for line in bench(net, rows, arguments.rounds, arguments.seconds, arguments.peers, Path(folder)):
                     lines.append(line)
                     print(_row(line), flush=True)
-    print("\n" + "\n".join(_phases(lines)))
+        print("\n" + "\n".join(_phases(lines)))
+        print(f"\nOver TCP with gradients of half the size:\n\n{narrow.HEAD}")
+        for row in narrow.narrow_rows(
+            arguments.nets, arguments.rows, arguments.rounds, arguments.seconds, Path(folder)
+        ):
+            print(row, flush=True)
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(lines, indent=1))
     if arguments.compare:

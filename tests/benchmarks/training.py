@@ -27,7 +27,9 @@ WARM_UP_SECONDS = 1.0
 JOB = "bench"
 
 
-def write_job(folder: Path, sizes: tuple[int, ...], rows: int, shared_memory: bool, **training: Any) -> Path:
+def write_job(
+    folder: Path, sizes: tuple[int, ...], rows: int, shared_memory: bool, rate: float = 1e-3, **training: Any
+) -> Path:
     """Write a job on random data, with so many rows for each worker and step, and return its file."""
     inputs, *hidden, classes = sizes
     count, random = 4 * WORKERS * rows, np.random.default_rng(0)
@@ -42,11 +44,12 @@ def write_job(folder: Path, sizes: tuple[int, ...], rows: int, shared_memory: bo
     job = {
         "data": {"train": str(table), "label": "label", "validation_fraction": 0.0},
         "network": {"layers": [*({"units": units} for units in hidden), {}]},
-        "optimizer": {"name": "sgd", "learning_rate": 1e-3},
+        "optimizer": {"name": "sgd", "learning_rate": rate},
         "training": {"epochs": 10**6, "batch_size": WORKERS * rows, "shards": WORKERS} | training,
         "cluster": {"max_workers": WORKERS, "shared_memory": shared_memory},
     }
-    path = folder / f"{'-'.join(map(str, sizes))}-{rows}-{shared_memory}.json"
+    name = "-".join(map(str, (*sizes, rows, shared_memory, rate, *training.values())))
+    path = folder / f"{name}.json"
     path.write_text(json.dumps(job))
     return path
 
@@ -74,7 +77,7 @@ class Training:
         self._path = path
 
     def run(self, seconds: float) -> dict[str, Any]:
-        """Train for so long behind the warm-up. Return samples/s, the steps' seconds, and a step's phases'."""
+        """Train for so long behind the warm-up. Return samples/s, steps' seconds and losses, and a step's phases'."""
         server = subprocess.Popen(
             [sys.executable, "-m", "chainrule.parameter_server"],
             stdin=subprocess.PIPE,
@@ -111,7 +114,8 @@ def _events(server: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
 
 def _measure(events: Iterator[dict[str, Any]], seconds: float) -> dict[str, Any]:
     """Take the steps that were done by both workers behind the warm-up."""
-    reports = (event for event in events if event["event"] == "report")
+    losses: dict[int, float] = {}
+    reports = (_noted(event, losses) for event in events if event["event"] == "report")
     ready = next(time.perf_counter() for event in reports if event["workers"] == WORKERS and event["steps"])
     steps, phases = [], Counter[str]()
     for report in reports:
@@ -123,7 +127,12 @@ def _measure(events: Iterator[dict[str, Any]], seconds: float) -> dict[str, Any]
     times = [step[3] for step in steps]
     rate = sum(step[2] for step in steps) / sum(times)
     means = {phase: seconds / len(times) for phase, seconds in phases.items()}
-    return {"samples_per_second": rate, "seconds": times, "phases": means}
+    return {"samples_per_second": rate, "seconds": times, "losses": losses, "phases": means}
+
+
+def _noted(report: dict[str, Any], losses: dict[int, float]) -> dict[str, Any]:
+    losses.update({version: loss for version, loss, *_ in report["steps"]})
+    return report
 
 
 def main() -> None:

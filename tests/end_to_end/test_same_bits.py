@@ -103,3 +103,15 @@ def test_a_job_that_drops_out_reduces_and_stops_early_has_the_same_bits(service,
         assert done["metrics"]["validation"]["accuracy"] >= 0.95
         ends.add((done["weights_sha256"], done["reason"]))
     assert len(ends) == 1
+
+
+def test_a_narrow_wire_has_bits_of_its_own_which_no_transport_changes(service, job_file):
+    hashes = set()
+    for workers, shared in ((1, True), (3, False), (2, True)):
+        cluster = {"min_workers": workers, "max_workers": workers, "shared_memory": shared}
+        job = job_file(f"narrow-{workers}", training=TRAINING | {"epochs": 8, "wire": "bfloat16"}, cluster=cluster)
+        done = service.finish(service.submit(job))
+        assert (done["state"], done["metrics"]["validation"]["accuracy"] >= 0.9) == ("SUCCEEDED", True)
+        hashes.add(done["weights_sha256"])
+    assert len(hashes) == 1
+    assert service.json("verify", done["id"])["weights_sha256"] in hashes

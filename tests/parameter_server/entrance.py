@@ -4,12 +4,14 @@ import threading
 from contextlib import contextmanager
 from types import SimpleNamespace
 
+from chainrule.data.shard_tree import root
 from chainrule.parameter_server.coordinator import Coordinator
 from chainrule.parameter_server.direct import DirectDoor
 from chainrule.parameter_server.local import LocalDoor, share
 from chainrule.parameter_server.restore import restore
 from chainrule.v1 import parameters_pb2 as pb
 from chainrule.worker.direct import DirectStream
+from chainrule.worker.partials import PartialComputer
 from chainrule.worker.streams import LocalStream
 
 SECONDS = 10.0
@@ -25,7 +27,7 @@ def entrance(kind, job, coordinator=None):
     if kind == "local":
         door = LocalDoor(coordinator, weights, job.spec.shards)
     else:
-        door = DirectDoor(coordinator, "127.0.0.1", job.spec.shards)
+        door = DirectDoor(coordinator, "127.0.0.1", job.spec.shards, halves=job.spec.training.halves)
     serving = threading.Thread(target=door.serve)
     serving.start()
     streams = []
@@ -36,7 +38,7 @@ def entrance(kind, job, coordinator=None):
         if kind == "local":
             streams.append(LocalStream(door.local, hello, sizes))
         else:
-            streams.append(DirectStream("127.0.0.1", door.direct, hello, sizes))
+            streams.append(DirectStream("127.0.0.1", door.direct, hello, sizes, halves=job.spec.training.halves))
         return streams[-1], incarnation
 
     yield SimpleNamespace(job=job, state=state, coordinator=coordinator, door=door, enter=enter)
@@ -59,3 +61,15 @@ def push(stream, version, node, partial):
     for L in reversed(room.W):
         stream.send_layer(L)
     stream.push(version, node, partial, 0.0)
+
+
+def trained_alone(job):
+    """The state that training ends in, by one straight line."""
+    state, _ = restore(job.spec, job.summary, GENERATION, [])
+    network, per_epoch = job.summary.network(job.spec), job.summary.steps_per_epoch(job.spec)
+    computer = PartialComputer(job.spec, network, per_epoch, job.shards)
+    while not state.complete:
+        asked = {"train": state.plan.trains(state.version), "evaluate": state.plan.evaluates(state.version)}
+        everything = root(job.spec.shards)
+        state.complete_version((computer.compute(state.parameters, state.version, everything, **asked),))
+    return state

@@ -59,7 +59,9 @@ def copy(partial: Partial) -> Partial:
 def draw_job(rng: Random) -> Job:
     steps_per_epoch = rng.randint(1, 5)
     epochs = rng.randint(-(-5 // steps_per_epoch), 25 // steps_per_epoch)
-    plan = Plan(epochs * steps_per_epoch, steps_per_epoch, rng.randint(1, 6), rng.random() < 0.5)
+    plan = Plan(
+        epochs * steps_per_epoch, steps_per_epoch, rng.randint(1, 6), rng.random() < 0.5, apart=rng.random() < 0.25
+    )
     metric = "validation_loss" if plan.validates else "train_loss"
     stopping = Patience(metric, rng.randint(1, 3)) if rng.random() < 0.3 else None
     plateau = Plateau(metric, rng.randint(1, 2)) if rng.random() < 0.2 else None

@@ -5,10 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from entrance import GENERATION, SECONDS, entrance, push, work_of
+from entrance import GENERATION, SECONDS, entrance, push, trained_alone, work_of
 
-from chainrule.data.shard_tree import Node, root
-from chainrule.parameter_server.restore import restore
+from chainrule.data.shard_tree import Node
 from chainrule.v1 import parameters_pb2 as pb
 from chainrule.wire.errors import Fenced, ServiceUnavailable, ShapeMismatch
 from chainrule.wire.partials import Partial, Sums
@@ -60,13 +59,7 @@ def test_three_workers_train_to_the_bits_of_a_straight_line(data, kind):
         for done in [pool.submit(train, stream, job) for stream in streams]:
             done.result(60)
     assert behind.coordinator.complete
-    alone, _ = restore(job.spec, job.summary, GENERATION, [])
-    network, per_epoch = job.summary.network(job.spec), job.summary.steps_per_epoch(job.spec)
-    computer = PartialComputer(job.spec, network, per_epoch, job.shards)
-    while not alone.complete:
-        asked = {"train": alone.plan.trains(alone.version), "evaluate": alone.plan.evaluates(alone.version)}
-        alone.complete_version((computer.compute(alone.parameters, alone.version, root(8), **asked),))
-    np.testing.assert_array_equal(behind.state.parameters.flat, alone.parameters.flat)
+    np.testing.assert_array_equal(behind.state.parameters.flat, trained_alone(job).parameters.flat)
 
 
 def test_a_push_that_is_told_twice_is_a_duplicate(behind):

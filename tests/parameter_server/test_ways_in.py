@@ -1,10 +1,12 @@
 """How a worker comes to its parameter server, and what it finds when a way is closed."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import grpc
+import numpy as np
 import pytest
-from entrance import entrance
+from entrance import entrance, trained_alone
 
 from chainrule.parameter_server.servicer import Assignable, ParameterServicer, add_to_server
 from chainrule.v1 import parameters_pb2 as pb
@@ -12,8 +14,27 @@ from chainrule.worker.direct import DirectStream
 from chainrule.worker.machine import describe_machine
 from chainrule.worker.session import Session
 from chainrule.worker.streams import LocalStream, RemoteStream
+from chainrule.worker.training_loop import train
 
 NOBODY = {"local": pb.Local(name="chainrule-of-another-host"), "direct": pb.Direct(port=1)}
+
+
+@contextmanager
+def server_of(job, open_doors, closed_doors):
+    """A job's address, with its state; some doors are open, and some are told of but are not there."""
+    network, steps = job.summary.network(job.spec), job.summary.steps_per_epoch(job.spec)
+    with ThreadPoolExecutor(8) as pool, entrance("local", job) as local:
+        server = grpc.server(pool, options=[("grpc.so_reuseport", 0)])
+        with entrance("direct", job, local.coordinator) as direct:
+            there = {"local": local.door.local, "direct": direct.door.direct}
+            ways = {door: there[door] for door in open_doors} | {door: NOBODY[door] for door in closed_doors}
+            add_to_server(
+                ParameterServicer(Assignable("a1", job.spec, network, steps, **ways), local.coordinator), server
+            )
+            address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+            server.start()
+            yield address, local.state
+            server.stop(None).wait()
 
 
 @pytest.mark.parametrize(
@@ -26,20 +47,25 @@ NOBODY = {"local": pb.Local(name="chainrule-of-another-host"), "direct": pb.Dire
     ],
 )
 def test_the_fastest_way_that_is_open_is_taken(data, open_doors, closed_doors, stream):
-    job = data()
-    network, steps = job.summary.network(job.spec), job.summary.steps_per_epoch(job.spec)
-    with ThreadPoolExecutor(8) as pool, entrance("local", job) as local:
-        server = grpc.server(pool, options=[("grpc.so_reuseport", 0)])
-        with entrance("direct", job, local.coordinator) as direct:
-            there = {"local": local.door.local, "direct": direct.door.direct}
-            ways = {door: there[door] for door in open_doors} | {door: NOBODY[door] for door in closed_doors}
-            add_to_server(
-                ParameterServicer(Assignable("a1", job.spec, network, steps, **ways), local.coordinator), server
-            )
-            address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
-            server.start()
-            with Session(address, "a1", "w", describe_machine()) as session:
-                assert type(session._stream) is stream
-                assert next(iter(session.work())).version == 0
-                assert (session.parameters.flat == local.state.parameters.flat).all()
-            server.stop(None).wait()
+    ways = server_of(data(), open_doors, closed_doors)
+    with ways as (address, state), Session(address, "a1", "w", describe_machine()) as session:
+        assert type(session._stream) is stream
+        assert next(iter(session.work())).version == 0
+        assert (session.parameters.flat == state.parameters.flat).all()
+
+
+@pytest.mark.parametrize("wire", ["float32", "bfloat16"])
+@pytest.mark.parametrize("open_doors", [["local"], ["direct"], []])
+def test_the_bits_are_the_same_whichever_way_is_taken(data, open_doors, wire):
+    job = data(shards=8, wire=wire)
+    with server_of(job, open_doors, []) as (address, state), ThreadPoolExecutor(3) as pool:
+        for done in [pool.submit(train, address, "a1", f"w{k}", job.shards) for k in range(3)]:
+            done.result(60)
+    assert state.complete
+    assert state.parameters.flat.tobytes() == trained_alone(job).parameters.flat.tobytes()
+
+
+def test_a_rounded_gradient_trains_to_other_bits_and_nearly_the_same_loss(data):
+    (exact, rounded) = (trained_alone(data(wire=wire, epochs=30)) for wire in ("float32", "bfloat16"))
+    assert (exact.parameters.flat != rounded.parameters.flat).any()
+    np.testing.assert_allclose(rounded.parameters.flat, exact.parameters.flat, atol=0.05)

@@ -125,7 +125,7 @@ class WeightsChunk(_message.Message):
     def __init__(self, version: _Optional[int] = ..., offset: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class Partial(_message.Message):
-    __slots__ = ("version", "node", "gradient_bytes", "training", "validation", "compute_seconds", "serialise_seconds", "slot")
+    __slots__ = ("version", "node", "gradient_bytes", "training", "validation", "compute_seconds", "serialise_seconds", "slot", "modest", "digest")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     NODE_FIELD_NUMBER: _ClassVar[int]
     GRADIENT_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -134,6 +134,8 @@ class Partial(_message.Message):
     COMPUTE_SECONDS_FIELD_NUMBER: _ClassVar[int]
     SERIALISE_SECONDS_FIELD_NUMBER: _ClassVar[int]
     SLOT_FIELD_NUMBER: _ClassVar[int]
+    MODEST_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
     version: int
     node: Node
     gradient_bytes: int
@@ -142,7 +144,9 @@ class Partial(_message.Message):
     compute_seconds: float
     serialise_seconds: float
     slot: int
-    def __init__(self, version: _Optional[int] = ..., node: _Optional[_Union[Node, _Mapping]] = ..., gradient_bytes: _Optional[int] = ..., training: _Optional[_Union[Sums, _Mapping]] = ..., validation: _Optional[_Union[Sums, _Mapping]] = ..., compute_seconds: _Optional[float] = ..., serialise_seconds: _Optional[float] = ..., slot: _Optional[int] = ...) -> None: ...
+    modest: bool
+    digest: bytes
+    def __init__(self, version: _Optional[int] = ..., node: _Optional[_Union[Node, _Mapping]] = ..., gradient_bytes: _Optional[int] = ..., training: _Optional[_Union[Sums, _Mapping]] = ..., validation: _Optional[_Union[Sums, _Mapping]] = ..., compute_seconds: _Optional[float] = ..., serialise_seconds: _Optional[float] = ..., slot: _Optional[int] = ..., modest: bool = ..., digest: _Optional[bytes] = ...) -> None: ...
 
 class Sums(_message.Message):
     __slots__ = ("loss", "weight", "right", "figures")

@@ -1,10 +1,11 @@
-"""Arrays <-> chunks of raw little-endian float32."""
+"""Flat arrays <-> chunks of raw little-endian numbers: float32, or the upper halves of some."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
 from chainrule.nn import Array
+from chainrule.wire.bfloat16 import Halves
 from chainrule.wire.errors import ShapeMismatch
 
 CHUNK_BYTES = 1 << 20
@@ -17,17 +18,18 @@ def to_chunks(flat: Array) -> Iterator[tuple[int, bytes]]:
         yield offset, bytes(data)
 
 
-def to_views(flat: Array) -> Iterator[tuple[int, memoryview]]:
+def to_views(flat: Array | Halves) -> Iterator[tuple[int, memoryview]]:
     """Yield the same without a copy, where the buffer is contiguous."""
-    raw = np.ascontiguousarray(flat, dtype="<f4").data.cast("B") if flat.size else memoryview(b"")
+    number = "<u2" if flat.dtype == np.uint16 else "<f4"
+    raw = np.ascontiguousarray(flat, number).data.cast("B") if flat.size else memoryview(b"")
     for offset in range(0, len(raw), CHUNK_BYTES):
         yield offset, raw[offset : offset + CHUNK_BYTES]
 
 
 class Assembly:
-    """Receives a flat float32 buffer chunk by chunk. Raises ShapeMismatch for a chunk that is out of place."""
+    """Receives a flat buffer chunk by chunk. Raises ShapeMismatch for a chunk that is out of place."""
 
-    def __init__(self, flat: Array) -> None:
+    def __init__(self, flat: Array | Halves) -> None:
         self.flat = flat
         self._raw = flat.data.cast("B") if flat.size else memoryview(b"")
         self._received = 0

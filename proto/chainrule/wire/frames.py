@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 
 from chainrule.nn import Array
 from chainrule.v1 import parameters_pb2 as pb
+from chainrule.wire.bfloat16 import Halves
 from chainrule.wire.chunks import to_views
 
 _VARINT, _LENGTH = 0, 2  # protobuf's types of fields on the wire
@@ -30,7 +31,7 @@ def weights_frames(version: int, flat: Array) -> Iterator[bytes]:
         yield b"".join((_tag(1, _LENGTH), _varint(len(head) + len(data)), head, data))
 
 
-def gradient_frames(flat: Array) -> Iterator[bytes]:
+def gradient_frames(flat: Array | Halves) -> Iterator[bytes]:
     """Yield a gradient as serialised WorkerMessage."""
     for offset, data in to_views(flat):
         head = _field(1, offset) + _tag(2, _LENGTH) + _varint(len(data))

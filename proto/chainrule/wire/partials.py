@@ -3,13 +3,14 @@
 import math
 import operator
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import xxhash
 
 from chainrule.nn import Array, all_finite, all_modest
+from chainrule.nn.arrays import blocks
 from chainrule.v1 import parameters_pb2 as pb
 
 
@@ -44,21 +45,35 @@ class Sums:
 
 
 @dataclass(frozen=True)
+class Findings:
+    """What a worker has found in its gradient while it lay in the cache, so that the server need not read through it.
+
+    Not `modest` may mean not looked at; an empty digest is one that nobody asked for.
+    """
+
+    modest: bool = False
+    digest: bytes = b""
+
+
+@dataclass(frozen=True)
 class Partial:
     """One node's gradient sum (empty where none was asked for), its training sums and its validation sums.
 
-    A borrowed gradient lies in memory of its worker: it is only read.
+    `layers` are the parts of the gradient. A borrowed one lies in memory of its worker: it is only read. What is not in
+    `found` is found when asked for.
     """
 
     gradient: Array
     training: Sums
     validation: Sums
+    layers: tuple[slice, ...] = (slice(None),)
     borrowed: bool = False
+    found: Findings = Findings()
 
     @cached_property
     def modest(self) -> bool:
         """Whether the gradient is finite, and stays so when others like it are added."""
-        return all_modest(self.gradient)
+        return self.found.modest or all_modest(self.gradient)
 
     @cached_property
     def finite(self) -> bool:
@@ -68,7 +83,15 @@ class Partial:
     @cached_property
     def digest(self) -> bytes:
         """The hash of gradient and sums, by which partials are compared: XXH3 finds accidents."""
-        result = xxhash.xxh3_128(self.gradient.data)
+        if self.found.digest:
+            return self.found.digest
+        result = xxhash.xxh3_128()
+        for layer in reversed(self.layers):
+            result.update(self.gradient[layer].data)
+        return self._seal(result)
+
+    def _seal(self, result: xxhash.xxh3_128) -> bytes:
+        """Return the hash with the sums behind the gradient."""
         for sums in (self.training, self.validation):
             numbers = (sums.loss, sums.weight, sums.right, *sums.figures)
             result.update(struct.pack(f"<{len(numbers)}d", *numbers))
@@ -79,4 +102,23 @@ class Partial:
         free = [partial.gradient for partial in (self, other) if not partial.borrowed]
         out = free[0] if free else np.empty_like(self.gradient)
         np.add(self.gradient, other.gradient, out=out)
-        return Partial(out, self.training + other.training, self.validation + other.validation)
+        return Partial(out, self.training + other.training, self.validation + other.validation, self.layers)
+
+    def told(self, reading: "Reading") -> "Partial":
+        """Return the partial with what a reading of its gradient has found."""
+        digest = b"" if reading.hash is None else self._seal(reading.hash)
+        return replace(self, found=Findings(reading.modest, digest))
+
+
+class Reading:
+    """Reads through a gradient layer by layer, as back-propagation makes it: from the last layer to the first."""
+
+    def __init__(self, *, hashed: bool) -> None:
+        self.modest, self.hash = True, xxhash.xxh3_128() if hashed else None
+
+    def read(self, layer: Array) -> None:
+        """Read the next layer, block by block."""
+        for block in blocks(layer):
+            self.modest = self.modest and all_modest(block)
+            if self.hash is not None:
+                self.hash.update(block.data)

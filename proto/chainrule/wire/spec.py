@@ -16,6 +16,7 @@ FORMATS = ("csv", "tsv", "jsonl", "parquet", "arrow", "npy", "npz", "idx")
 COLUMN_KINDS = ("number", "category", "date")
 MISSING = ("refuse", "median", "mean")
 SCHEDULE_NAMES = (*SCHEDULES, "plateau")
+WIRES = ("float32", "bfloat16")
 METRICS = ("validation_loss", "validation_accuracy", "train_loss")
 
 
@@ -209,7 +210,8 @@ class EarlyStoppingSpec:
 class TrainingSpec:
     """How long and in which portions. `batch_size` is over all shards; shards None means as many as max_workers.
 
-    The history has the hash of every `hash_every`-th version, 0 for none.
+    The history has the hash of every `hash_every`-th version, 0 for none. Over a bfloat16 wire each shard's gradient
+    travels by itself and rounded, in half as many bytes; weights travel as they are.
     """
 
     epochs: Count = 30
@@ -218,6 +220,16 @@ class TrainingSpec:
     seed: Annotated[int, Ge(0), Le(2**63 - 1)] = 0
     checkpoint_seconds: Positive = 30.0
     hash_every: Annotated[int, Ge(0), Le(2**31 - 1)] = 1
+    wire: Annotated[str, _one_of(*WIRES)] = "float32"
+
+    @property
+    def halves(self) -> bool:
+        """Whether gradients are rounded to the upper halves of their float32."""
+        return self.wire == "bfloat16"
+
+    def hashes(self, version: int) -> bool:
+        """Whether the history has the hash of this version, if training does a step from it."""
+        return self.hash_every > 0 and version % self.hash_every == 0
 
 
 @dataclass(frozen=True, config=_strict)

@@ -14,6 +14,7 @@ from typing import TypeAlias
 import numpy as np
 
 from chainrule.nn import Array
+from chainrule.wire.bfloat16 import Halves
 from chainrule.wire.errors import ShapeMismatch
 
 Buffer: TypeAlias = bytes | memoryview
@@ -58,10 +59,10 @@ def message(raw: bytes) -> bytes:
     return _HEAD.pack(len(raw), _MESSAGE, 0) + raw
 
 
-def piece(slot: int, flat: Array, first: int = 0, stop: int | None = None) -> tuple[Buffer, Buffer]:
+def piece(slot: int, flat: Array | Halves, first: int = 0, stop: int | None = None) -> tuple[Buffer, Buffer]:
     """Return the frame of flat[first:stop], which is read when it is sent."""
     part = flat[first:stop]
-    return _HEAD.pack(part.nbytes, slot, 4 * first), part.data.cast("B") if part.size else b""
+    return _HEAD.pack(part.nbytes, slot, flat.itemsize * first), part.data.cast("B") if part.size else b""
 
 
 def send(connection: socket.socket, frames: Sequence[Buffer], flags: int = 0) -> Sequence[Buffer]:
@@ -86,7 +87,7 @@ def _behind(frames: Sequence[Buffer], sent: int) -> Sequence[Buffer]:
 class Places:
     """Where pieces belong, in slots (count, size)."""
 
-    def __init__(self, slots: Array) -> None:
+    def __init__(self, slots: Array | Halves) -> None:
         self._raw = slots.reshape(-1).data.cast("B") if slots.size else memoryview(b"")
         self._count, self._bytes = len(slots), slots.shape[1] * slots.itemsize
 
@@ -104,7 +105,7 @@ class Reader:
     def __init__(self, connection: socket.socket) -> None:
         self._connection, self._file = connection, connection.makefile("rb")
 
-    def messages(self, slots: Array = NO_SLOTS) -> Iterator[bytes]:
+    def messages(self, slots: Array | Halves = NO_SLOTS) -> Iterator[bytes]:
         """Yield messages until the other side has ended the connection; pieces go to their places in `slots`."""
         places = Places(slots)
         while len(head := self._file.read(_HEAD.size)) == _HEAD.size:

@@ -34,10 +34,11 @@ class Assignment:
     was told at earlier versions, it is behind and gets nothing: nobody has to wait for it again.
     """
 
-    def __init__(self, shards: int) -> None:
-        self._shards, self._version = shards, 0
+    def __init__(self, shards: int, *, apart: bool = False) -> None:
+        """Where shards are `apart`, each is a node of its own."""
+        self._shards, self._apart, self._version = shards, apart, 0
         self._workers: dict[int, _Worker] = {}
-        self._unassigned = list(largest_nodes(0, shards, shards))
+        self._unassigned = self._nodes(0, shards)
         self._shared: set[Node] = set()  # owed by two
         self._pace = Pace()
 
@@ -49,8 +50,13 @@ class Assignment:
             worker.owed = []
         busy = self._free()[: self._shards]
         for worker, (lo, hi) in zip(busy, deal(self._shards, len(busy)), strict=True):
-            worker.owed = list(largest_nodes(lo, hi, self._shards))
-        self._unassigned = [] if busy else list(largest_nodes(0, self._shards, self._shards))
+            worker.owed = self._nodes(lo, hi)
+        self._unassigned = [] if busy else self._nodes(0, self._shards)
+
+    def _nodes(self, lo: int, hi: int) -> list[Node]:
+        if self._apart:
+            return [Node(shard, shard + 1) for shard in range(lo, hi)]
+        return list(largest_nodes(lo, hi, self._shards))
 
     def add(self, worker: int) -> None:
         """Admit a worker; it gets what nobody owes."""

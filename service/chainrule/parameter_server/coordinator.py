@@ -57,6 +57,11 @@ class Coordinator:
         return self._state.parameters.flat
 
     @property
+    def layers(self) -> tuple[slice, ...]:
+        """Where the layers are in that buffer, and in a gradient's."""
+        return tuple(self._state.parameters.parts.values())
+
+    @property
     def complete(self) -> bool:
         """Whether every step has been done."""
         with self._lock:
@@ -131,17 +136,18 @@ class Coordinator:
             self._hashing.finish()
             judged = self._clock()
             outcome, step = self._state.push(incarnation, generation, version, node, partial, judged)
+            applied = self._clock()
             fail_at("server.after_apply")
-            if outcome is Outcome.APPLIED:  # what is late took its time in another step
-                self._stopwatch.arrived(incarnation, arrived, seconds)
-            self._news.pushes[outcome] += 1
             if generation == self.generation and incarnation in self._streams:
                 self._streams[incarnation](Result(version, node, outcome))
             if outcome in (Outcome.NONFINITE, Outcome.DIVERGED):
                 self._refuse(outcome, version, node, self._names.get(incarnation, "?"))
+            self._deliver()  # workers wait for nothing else
+            if outcome is Outcome.APPLIED:  # what is late took its time in another step
+                self._stopwatch.arrived(incarnation, arrived, seconds)
+            self._news.pushes[outcome] += 1
             if step is not None:
-                self._record(step, judged)
-            self._deliver()
+                self._record(step, judged, applied)
             self._tell()
 
     def _examine(self, version: int, partial: Partial) -> None:
@@ -149,8 +155,8 @@ class Coordinator:
         if partial.finite and self._state.plan.hashes(version):
             _ = partial.digest
 
-    def _record(self, step: Step, judged: float) -> None:
-        self._news.steps.append((step, self._stopwatch.completed(judged, self._clock())))
+    def _record(self, step: Step, judged: float, applied: float) -> None:
+        self._news.steps.append((step, self._stopwatch.completed(judged, applied)))
         if (fingerprint := self._hashing.take()) is not None:
             self._news.fingerprints[step.version] = fingerprint
 

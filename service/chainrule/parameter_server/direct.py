@@ -9,11 +9,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from chainrule.data.work import Work
+from chainrule.nn import Array
 from chainrule.parameter_server.coordinator import Coordinator
 from chainrule.parameter_server.doors import Door, Talk
 from chainrule.parameter_server.messages import work_message
 from chainrule.v1 import parameters_pb2 as pb
 from chainrule.wire import tcp
+from chainrule.wire.bfloat16 import Halves, fill_halves
 from chainrule.wire.errors import ChainruleError
 
 SMALL_BYTES = 1 << 18
@@ -24,18 +26,19 @@ CLOSE_SECONDS = 2.0
 
 
 class DirectDoor(Door):
-    """Where workers of any host connect."""
+    """Where workers of any host connect. Their gradients may come as `halves`."""
 
-    def __init__(self, coordinator: Coordinator, host: str, slots: int) -> None:
+    def __init__(self, coordinator: Coordinator, host: str, slots: int, *, halves: bool = False) -> None:
         """Raises OSError where it cannot listen."""
-        self._coordinator, self._slots = coordinator, slots
+        self._coordinator, self._slots, self._halves = coordinator, slots, halves
         listener = tcp.listen(host)
         super().__init__(listener)
         self.direct = pb.Direct(port=listener.getsockname()[1], secret=self.secret)
 
     def talk(self, connection: socket.socket) -> contextlib.AbstractContextManager[Talk]:
         """Return the conversation on a new connection."""
-        return contextlib.closing(DirectTalk(self._coordinator, tcp.prepared(connection), self._slots))
+        talk = HalvesTalk if self._halves else DirectTalk
+        return contextlib.closing(talk(self._coordinator, tcp.prepared(connection), self._slots))
 
 
 class DirectTalk(Talk):
@@ -44,7 +47,7 @@ class DirectTalk(Talk):
     Before its hello a stranger finds no slot to write into.
     """
 
-    slots = tcp.NO_SLOTS
+    slots: Array | Halves = tcp.NO_SLOTS
 
     def __init__(self, coordinator: Coordinator, connection: socket.socket, count: int) -> None:
         super().__init__(coordinator, connection)
@@ -53,12 +56,16 @@ class DirectTalk(Talk):
 
     def serve(self, hello: pb.Hello) -> None:
         """Answer until the job, the lease or the connection has ended."""
-        self.slots = np.empty((self._count, self.coordinator.live_weights.size), np.float32)
+        self.slots = self.room()
         self._outbox = Outbox(self.connection)
         try:
             super().serve(hello)
         finally:
             self._outbox.close()
+
+    def room(self) -> Array | Halves:
+        """Return slots for what the worker sends."""
+        return np.empty((self._count, self.coordinator.live_weights.size), np.float32)
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -84,6 +91,19 @@ class DirectTalk(Talk):
             frames = (*tcp.piece(0, self.coordinator.live_weights), *frames)
             self._version_told = work.version
         self._outbox.put(frames)
+
+
+class HalvesTalk(DirectTalk):
+    """One whose gradients come as the upper halves of their numbers."""
+
+    def room(self) -> Halves:
+        """Return slots for halves, and make those for the whole."""
+        self._gradients = super().room()
+        return np.empty(self._gradients.shape, np.uint16)
+
+    def gradient(self, slot: int) -> Array:
+        """Return the gradient whose halves are in a slot."""
+        return fill_halves(self.slots[slot], self._gradients[slot])
 
 
 class Outbox:

@@ -7,6 +7,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
+import numpy as np
 from google.protobuf.message import DecodeError
 
 from chainrule.data.shard_tree import Node
@@ -17,9 +18,11 @@ from chainrule.parameter_server.messages import STOP, failure_message, result_me
 from chainrule.parameter_server.phases import Seconds
 from chainrule.parameter_server.plan import Outcome, Result
 from chainrule.v1 import parameters_pb2 as pb
+from chainrule.wire.bfloat16 import Halves
 from chainrule.wire.errors import ChainruleError, ShapeMismatch
-from chainrule.wire.partials import Partial, Sums
+from chainrule.wire.partials import Findings, Partial, Sums
 
+NOTHING = np.empty(0, np.float32)
 HELLO_SECONDS = 10.0
 """Who connects and has said nothing by then is no worker."""
 
@@ -31,7 +34,7 @@ class Talk(ABC):
     of its own, which nobody changes until the next version begins.
     """
 
-    slots: Array
+    slots: Array | Halves
 
     def __init__(self, coordinator: Coordinator, connection: socket.socket) -> None:
         self.coordinator, self.connection = coordinator, connection
@@ -47,6 +50,10 @@ class Talk(ABC):
     @abstractmethod
     def send(self, message: pb.ServerMessage) -> None:
         """Send without waiting: a worker that reads nothing must not hold up the others."""
+
+    def gradient(self, slot: int) -> Array:
+        """Return the gradient that is in a slot."""
+        return np.asarray(self.slots[slot], np.float32)
 
     def send_work(self, work: Work) -> None:
         """Send what is to be done, behind the weights where they have to travel."""
@@ -88,13 +95,14 @@ class Talk(ABC):
 
     def _push(self, header: pb.Partial) -> None:
         count, size = self.slots.shape
-        if header.gradient_bytes not in (0, 4 * size) or header.slot >= count:
+        if header.gradient_bytes not in (0, size * self.slots.itemsize) or header.slot >= count:
             raise ShapeMismatch(
                 f"a gradient of {header.gradient_bytes} bytes in slot {header.slot} does not fit the network"
             )
-        gradient = self.slots[header.slot, : header.gradient_bytes // 4]
+        gradient = self.gradient(header.slot) if header.gradient_bytes else NOTHING
         training, validation = Sums.from_message(header.training), Sums.from_message(header.validation)
-        partial = Partial(gradient, training, validation, borrowed=True)
+        found = Findings(header.modest, header.digest)
+        partial = Partial(gradient, training, validation, self.coordinator.layers, borrowed=True, found=found)
         generation, incarnation = self._worker
         node = Node(header.node.lo, header.node.hi)
         seconds = Seconds(header.compute_seconds, header.serialise_seconds)

@@ -3,8 +3,10 @@
 import queue
 import threading
 from collections.abc import Iterator
+from typing import TypeVar
 
 import grpc
+import numpy as np
 
 from chainrule.data.shard_tree import Node
 from chainrule.data.work import Work
@@ -14,19 +16,28 @@ from chainrule.parameter_server.messages import STOP, result_message, work_messa
 from chainrule.parameter_server.phases import Seconds
 from chainrule.parameter_server.plan import Result
 from chainrule.v1 import parameters_pb2 as pb
+from chainrule.wire.bfloat16 import Halves, fill_halves
 from chainrule.wire.chunks import Assembly
 from chainrule.wire.errors import ChainruleError, ShapeMismatch
 from chainrule.wire.frames import Chunk, weights_frames
-from chainrule.wire.partials import Partial, Sums
+from chainrule.wire.partials import Findings, Partial, Sums
 from chainrule.wire.status import to_status
+
+A = TypeVar("A", Array, Halves)
 
 
 class Exchange:
-    """Drives the stream of one worker; a thread of its own reads what comes up."""
+    """Drives the stream of one worker; a thread of its own reads what comes up. Gradients may come as `halves`."""
 
     def __init__(
-        self, coordinator: Coordinator, requests: Iterator[pb.WorkerMessage | Chunk], context: grpc.ServicerContext
+        self,
+        coordinator: Coordinator,
+        requests: Iterator[pb.WorkerMessage | Chunk],
+        context: grpc.ServicerContext,
+        *,
+        halves: bool = False,
     ) -> None:
+        self._halves = halves
         self._coordinator, self._requests, self._context = coordinator, requests, context
         first = next(requests, None)
         self._hello = first.hello if isinstance(first, pb.WorkerMessage) else pb.Hello()
@@ -74,24 +85,40 @@ class Exchange:
             self._outgoing.put(None)
 
     def _push(self, header: pb.Partial) -> None:
-        if header.gradient_bytes % 4 or header.gradient_bytes > self._coordinator.live_weights.nbytes:
+        size, rest = divmod(header.gradient_bytes, 2 if self._halves else 4)
+        if rest or size > self._coordinator.live_weights.size:
             raise ShapeMismatch(f"a gradient of {header.gradient_bytes} bytes does not fit the network")
         partial = Partial(
-            self._receive(header.gradient_bytes // 4),
+            self._receive(size),
             Sums.from_message(header.training),
             Sums.from_message(header.validation),
+            self._coordinator.layers,
+            found=Findings(header.modest, header.digest),
         )
         node, seconds = Node(header.node.lo, header.node.hi), Seconds(header.compute_seconds, header.serialise_seconds)
         self._coordinator.push(self._hello.incarnation, self._hello.generation, header.version, node, partial, seconds)
 
     def _receive(self, size: int) -> Array:
         gradient = aligned_empty(size)
-        assembly = Assembly(gradient)
-        if size == 0:
-            return gradient
-        for request in self._requests:
-            if not isinstance(request, Chunk):
+        if not self._halves:
+            return self._assemble(gradient)
+        halves = np.empty(size, np.uint16)
+        self._assemble(halves)
+        return fill_halves(halves, gradient)
+
+    def _assemble(self, flat: A) -> A:
+        """Fill a flat buffer from chunks, and return it."""
+        assembly = Assembly(flat)
+        while flat.size and not self._add_chunk(assembly):
+            pass
+        return flat
+
+    def _add_chunk(self, assembly: Assembly) -> bool:
+        """Read the next chunk; return whether it was the last one."""
+        match next(self._requests, None):
+            case Chunk() as chunk:
+                return assembly.add(chunk.offset, chunk.data)
+            case None:
+                raise ShapeMismatch("the stream has ended in the middle of a gradient")
+            case _:
                 raise ShapeMismatch("a partial comes in the middle of a gradient")
-            if assembly.add(request.offset, request.data):
-                return gradient
-        raise ShapeMismatch("the stream has ended in the middle of a gradient")

@@ -24,7 +24,8 @@ class Outcome(StrEnum):
 class Plan:
     """How many steps there are, how many make an epoch, over how many shards, and whether epochs are validated.
 
-    The history has the hash of every `hash_every`-th version; 0 means of none.
+    The history has the hash of every `hash_every`-th version; 0 means of none. Where shards travel `apart`, workers do
+    not add them up: each is rounded by itself.
     """
 
     steps: int
@@ -32,6 +33,7 @@ class Plan:
     shards: int
     validates: bool
     hash_every: int = 0
+    apart: bool = False
 
     def trains(self, version: int) -> bool:
         """Whether a gradient is wanted at this version."""

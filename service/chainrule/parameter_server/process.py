@@ -47,7 +47,8 @@ class ParameterServer:
         self._local = None if weights is None else LocalDoor(self._coordinator, weights, self._spec.shards)
         self._host = str(command["host"])
         try:
-            self._direct = DirectDoor(self._coordinator, self._host, self._spec.shards)
+            halves = self._spec.training.halves
+            self._direct = DirectDoor(self._coordinator, self._host, self._spec.shards, halves=halves)
         except OSError as error:
             raise _cannot_listen(self._host, error) from None
         for warning in warnings:

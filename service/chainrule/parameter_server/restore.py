@@ -57,7 +57,8 @@ def _check_same_job(checkpoint: Checkpoint, model: Model, spec: JobSpec, summary
 def make_plan(spec: JobSpec, summary: DatasetSummary) -> Plan:
     """Return what a job's steps are."""
     steps, validates = summary.steps(spec), summary.validation_rows > 0
-    return Plan(steps, summary.steps_per_epoch(spec), spec.shards, validates, spec.training.hash_every)
+    own = summary.steps_per_epoch(spec), spec.shards
+    return Plan(steps, *own, validates, spec.training.hash_every, spec.training.halves)
 
 
 def _zeros(size: int) -> Array:

@@ -71,7 +71,8 @@ class ParameterServicer(ParameterServiceServicer):  # type: ignore[misc]
         self, request_iterator: Iterator[pb.WorkerMessage | Chunk], context: grpc.ServicerContext
     ) -> Iterator[pb.ServerMessage | bytes]:
         """Send weights and work down, take partials up."""
-        return Exchange(self._coordinator, request_iterator, context).messages()
+        halves = self._job.spec.training.halves
+        return Exchange(self._coordinator, request_iterator, context, halves=halves).messages()
 
     def Pull(self, request: pb.PullRequest, context: grpc.ServicerContext) -> Iterator[pb.WeightsChunk]:  # noqa: N802
         """Send the current weights."""

@@ -47,7 +47,7 @@ class TrainingState:
         self.watch, self.memory = watch or Watch(), memory or Memory()
         self.members, self.stopped = Members(), False
         self._dismissed: set[int] = set()
-        self._assignment = Assignment(plan.shards)
+        self._assignment = Assignment(plan.shards, apart=plan.apart)
         self._sums: dict[Node, Partial] = {}
         self._digests: dict[Node, bytes] = {}
         self._modest = True  # no sum of what has come can be infinite

@@ -12,6 +12,7 @@ class Purpose(IntEnum):
     DEAL_ROWS = 2
     ORDER_OF_ROWS = 3
     DROPOUT = 4
+    ROUNDING = 5
 
 
 def generator(seed: int, purpose: Purpose, *counters: int) -> np.random.Generator:

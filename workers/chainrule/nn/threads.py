@@ -11,8 +11,8 @@ from chainrule.nn.arrays import BLOCK
 MOST = 4
 """More threads than this share the same memory bandwidth."""
 
-LEAST = 2 * BLOCK
-"""Numbers for which a thread saves more than it costs."""
+LEAST = 4 * BLOCK
+"""Numbers for which a thread saves more than it costs: to wake it, and to wait for the interpreter in turns."""
 
 
 def threads() -> int:

@@ -10,7 +10,8 @@ from chainrule.data.metrics import Figures, Layout
 from chainrule.data.shard_tree import Node, fold
 from chainrule.data.shards import RowOrder, Shard
 from chainrule.nn import LOSSES, Array, Backpropagation, Network, Parameters, aligned_empty, draw_for, one_hot
-from chainrule.wire.partials import Partial, Sums
+from chainrule.wire.bfloat16 import Rounding
+from chainrule.wire.partials import Partial, Reading, Sums
 from chainrule.wire.spec import JobSpec
 
 Done: TypeAlias = Callable[[int], object]
@@ -42,19 +43,22 @@ class PartialComputer:
         evaluate: bool,
         into: Parameters | None = None,
         done: Done | None = None,
+        reading: Reading | None = None,
     ) -> Partial:
         """Return the partial of a node at θ_version: training sums and gradient, validation sums, where asked for.
 
         The gradient is written into a given buffer, or into one of its own. From the last layer to the first, done(L)
-        is called as soon as it holds the sum of layer L.
+        is called as soon as it holds the sum of layer L, and then that is read.
         """
         gradient, training, validation = NOTHING, Sums(), Sums()
         if train:
             into = self._take() if into is None else into
+            done = _reading(into, done, reading) if reading else done
             gradient, training = into.flat, self._sum(parameters, version, node, into, done)
         if evaluate:
             validation = fold(node, lambda shard: self._validate(parameters, shard), Sums.__add__)
-        return Partial(gradient, training, validation)
+        partial = Partial(gradient, training, validation, tuple(parameters.parts.values()))
+        return partial.told(reading) if reading else partial
 
     def release(self, partial: Partial) -> None:
         """Take back the buffer of a partial that is not needed any more."""
@@ -86,6 +90,8 @@ class PartialComputer:
         self, parameters: Parameters, version: int, shard: int, gradient: Parameters, done: Done | None
     ) -> Sums:
         rows = self._order(shard).rows(*divmod(version, self._steps_per_epoch))
+        if self._spec.training.halves:
+            done = self._round(version, shard, gradient, done)
         if not len(rows):
             gradient.flat.fill(0)
             for L in reversed(gradient.W):
@@ -97,6 +103,17 @@ class PartialComputer:
         w = None if data.weights is None else data.weights[rows]
         loss = self._step.loss_and_gradient(parameters, X, self._targets(data.Y[rows]), gradient, draw, w, done)
         return Sums(loss, len(rows) if w is None else float(w.sum(dtype=np.float64)))
+
+    def _round(self, version: int, shard: int, gradient: Parameters, done: Done | None) -> Done:
+        """Return a `done` in front of which the layer is rounded."""
+        rounding = Rounding(self._spec.training.seed, version, shard)
+
+        def round_layer(L: int) -> None:
+            rounding.apply(gradient.flat[gradient.parts[L]], gradient.parts[L].start)
+            if done:
+                done(L)
+
+        return round_layer
 
     def _order(self, shard: int) -> RowOrder:
         if shard not in self._orders:
@@ -121,3 +138,14 @@ class PartialComputer:
         if not LOSSES[self._network.loss].classes:
             return Y
         return one_hot(Y, np.empty((len(Y), self._network.sizes[-1]), dtype=np.float32, order="F"))
+
+
+def _reading(gradient: Parameters, done: Done | None, reading: Reading) -> Done:
+    """Return a `done` behind which the layer is read."""
+
+    def read_layer(L: int) -> None:
+        if done:
+            done(L)
+        reading.read(gradient.flat[gradient.parts[L]])
+
+    return read_layer

@@ -51,15 +51,15 @@ class Session:
     def _open(self, host: str) -> Stream:
         """Return the fastest stream that there is: on the same host, through a port of its own, by gRPC."""
         hello = pb.Hello(generation=self._joined.generation, incarnation=self._joined.incarnation)
-        joined, sizes = self._joined, self.network.sizes
+        joined, sizes, halves = self._joined, self.network.sizes, self.spec.training.halves
         if joined.HasField("local") and shared_memory.AVAILABLE:
             with contextlib.suppress(OSError):  # it is on another host
                 return LocalStream(joined.local, hello, sizes)
         if joined.HasField("direct"):
             with contextlib.suppress(OSError):  # a firewall lets gRPC's port through alone
-                return DirectStream(host, joined.direct, hello, sizes)
+                return DirectStream(host, joined.direct, hello, sizes, halves=halves)
         hello.ClearField("secret")
-        return RemoteStream(self._channel, hello, sizes)
+        return RemoteStream(self._channel, hello, sizes, halves=halves)
 
     def __enter__(self) -> Self:
         self._heart.start()

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from typing import Protocol
 
 import grpc
+import numpy as np
 from google.rpc import status_pb2
 
 from chainrule.data.shard_tree import Node
-from chainrule.nn import Parameters
+from chainrule.nn import Array, Parameters
 from chainrule.v1 import parameters_pb2 as pb
 from chainrule.wire import packets, shared_memory
+from chainrule.wire.bfloat16 import Halves, take_halves
 from chainrule.wire.chunks import Assembly
 from chainrule.wire.errors import ChainruleError, ServiceUnavailable
 from chainrule.wire.frames import Chunk, gradient_frames, server_message, to_bytes
@@ -65,9 +67,10 @@ class Slots:
 
 
 class RemoteStream:
-    """A gRPC stream: weights and gradients travel in chunks."""
+    """A gRPC stream: weights and gradients travel in chunks, gradients maybe as `halves`."""
 
-    def __init__(self, channel: grpc.Channel, hello: pb.Hello, sizes: tuple[int, ...]) -> None:
+    def __init__(self, channel: grpc.Channel, hello: pb.Hello, sizes: tuple[int, ...], *, halves: bool = False) -> None:
+        self._halves = halves
         self.parameters, self._gradient = Parameters.empty(sizes), Parameters.empty(sizes)
         self._outgoing: queue.SimpleQueue[pb.WorkerMessage | bytes | None] = queue.SimpleQueue()
         self._outgoing.put(pb.WorkerMessage(hello=hello))
@@ -98,8 +101,12 @@ class RemoteStream:
 
     def push(self, version: int, node: Node, partial: Partial, seconds: float) -> None:
         """Send a partial; the copies are made before this returns."""
-        self._outgoing.put(pb.WorkerMessage(partial=header(version, node, partial, compute_seconds=seconds)))
-        for frame in gradient_frames(partial.gradient):
+        gradient: Array | Halves = partial.gradient
+        if self._halves:
+            gradient = take_halves(partial.gradient, np.empty(partial.gradient.size, np.uint16))
+        head = header(version, node, partial, compute_seconds=seconds, gradient_bytes=gradient.nbytes)
+        self._outgoing.put(pb.WorkerMessage(partial=head))
+        for frame in gradient_frames(gradient):
             self._outgoing.put(frame)
 
     def close(self) -> None:
@@ -180,17 +187,20 @@ def header(
     compute_seconds: float,
     serialise_seconds: float = 0.0,
     slot: int | None = None,
+    gradient_bytes: int | None = None,
 ) -> pb.Partial:
-    """Return the message of a partial, without its gradient."""
+    """Return the message of a partial, without its gradient; its bytes are those that it has, unless they are given."""
     return pb.Partial(
         version=version,
         node=pb.Node(lo=node.lo, hi=node.hi),
-        gradient_bytes=partial.gradient.nbytes,
+        gradient_bytes=partial.gradient.nbytes if gradient_bytes is None else gradient_bytes,
         training=partial.training.message(),
         validation=partial.validation.message(),
         compute_seconds=compute_seconds,
         serialise_seconds=serialise_seconds,
         slot=slot,
+        modest=partial.found.modest,
+        digest=partial.found.digest,
     )
 
 

@@ -1,5 +1,7 @@
 """The training loop of a worker. It knows no Ray."""
 
+import contextlib
+import os
 import time
 from collections.abc import Mapping
 
@@ -7,6 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from chainrule.data.shards import Shard
 from chainrule.wire.faults import fail_at
+from chainrule.wire.partials import Reading
 from chainrule.worker.machine import describe_machine
 from chainrule.worker.partials import PartialComputer
 from chainrule.worker.session import Session
@@ -14,8 +17,10 @@ from chainrule.worker.session import Session
 
 def train(address: str, job_id: str, worker: str, shards: Mapping[int, Shard]) -> None:
     """Pull weights, compute partials and push them until the job has ended. One BLAS thread, so that bits repeat."""
+    _let_others_finish()
     with threadpool_limits(1, user_api="blas"), Session(address, job_id, worker, describe_machine()) as session:
         computer = PartialComputer(session.spec, session.network, session.steps_per_epoch, shards)
+        hashes = session.spec.training.hashes
         for work in session.work():
             for node in work.nodes:
                 room = session.room(work.version) if work.train else None
@@ -28,9 +33,20 @@ def train(address: str, job_id: str, worker: str, shards: Mapping[int, Shard]) -
                     evaluate=work.evaluate,
                     into=room,
                     done=session.send_layer,
+                    reading=Reading(hashed=hashes(work.version)),
                 )
                 seconds = time.perf_counter() - began
                 fail_at("worker.before_push")
                 session.push(work.version, node, partial, seconds)
                 if fail_at("worker.after_push"):
                     session.push(work.version, node, partial, 0.0)
+
+
+def _let_others_finish() -> None:
+    """Let this thread, once woken, not displace a parameter server that is about to wake the next worker.
+
+    The scheduler may put both on one processor, and would let the server wait there for milliseconds.
+    """
+    if hasattr(os, "sched_setscheduler"):
+        with contextlib.suppress(PermissionError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
