@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from chainrule.server.metrics import JobCollector, LiveJob
+from chainrule.server.live import LiveJob
+from chainrule.server.metrics import JobCollector
 from chainrule.wire.job import Job, JobState
 
 ROOT = Path(__file__).parents[2]
