@@ -203,11 +203,12 @@ def test_of_many_jobs_those_that_train_come_first_and_the_rest_is_counted_once()
 def test_the_queue_and_the_cluster():
     now = 100.0
     waiting = Waiting(lambda: now)
+    registry = registry_of([live_job(workers=3)], ended=[live_job("b")], waiting=waiting, cpus=lambda: 8)
     for job in "abc":
         waiting.note(job, True)
     waiting.note("b", False)
     now = 130.0
-    samples = read(registry_of([live_job(workers=3)], ended=[live_job("b")], waiting=waiting, cpus=lambda: 8))
+    samples = read(registry)
     assert (samples["chainrule_queue_jobs",], samples["chainrule_queue_longest_wait_seconds",]) == (2, 30)
     assert (samples["chainrule_cluster_cpus",], samples["chainrule_cluster_cpus_in_use",]) == (8, 3)
 

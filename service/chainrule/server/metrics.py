@@ -76,7 +76,7 @@ class JobCollector(Collector):
         cpus: Callable[[], int] = lambda: 0,
     ) -> None:
         self._live, self._states, self._ended = live, states, ended
-        self._waiting, self._cpus = waiting or Waiting(), cpus
+        self._waiting, self._cpus = Waiting() if waiting is None else waiting, cpus
         self._left_out = Counter(job=0, layer=0)
 
     def collect(self) -> Iterator[Metric]:
