@@ -6,7 +6,7 @@ work is on its way without another thread having to wake up.
 
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import TypeAlias
 
 from chainrule.data.shard_tree import Node
@@ -14,12 +14,14 @@ from chainrule.data.work import Work
 from chainrule.nn import Array
 from chainrule.parameter_server.checkpoints import Checkpoint
 from chainrule.parameter_server.hashing import Hashing
+from chainrule.parameter_server.inspection import Inspection
 from chainrule.parameter_server.phases import UNKNOWN, Seconds, Stopwatch
 from chainrule.parameter_server.plan import Outcome, Result, Snapshot, Step
 from chainrule.parameter_server.reports import News, Report
 from chainrule.parameter_server.state import TrainingState
 from chainrule.wire.errors import Fenced, TrainingFailed
 from chainrule.wire.faults import fail_at
+from chainrule.wire.layers import LayerActivity
 from chainrule.wire.partials import Partial
 
 LOOK_SECONDS = 0.25
@@ -35,6 +37,7 @@ class Coordinator:
 
     def __init__(self, state: TrainingState, clock: Callable[[], float] = time.monotonic) -> None:
         self._state, self._clock = state, clock
+        self._layers = state.update = Inspection(state.update, state.parameters.W, clock)
         self._lock = threading.RLock()
         self._changed, self._watching = threading.Condition(self._lock), threading.Condition(self._lock)
         self._hashing = Hashing(state, self._lock, lambda: self._ended)
@@ -104,12 +107,13 @@ class Coordinator:
                 if self._names[incarnation] in names:
                     self._state.dismiss(incarnation)
 
-    def heartbeat(self, generation: int, incarnation: int) -> None:
-        """Renew a lease. Raises Fenced once it has ended."""
+    def heartbeat(self, generation: int, incarnation: int, layers: Iterable[LayerActivity] = ()) -> None:
+        """Renew a lease, and keep what the worker has seen. Raises Fenced once it has ended."""
         with self._lock:
             if generation != self.generation:
                 raise Fenced(f"this is generation {self.generation} of the parameter server, not {generation}")
             self._state.members.beat(incarnation, self._clock())
+            self._layers.note(incarnation, layers)
 
     def leave(self, incarnation: int) -> None:
         """Let a worker go whose stream has ended."""
@@ -143,6 +147,8 @@ class Coordinator:
             if outcome in (Outcome.NONFINITE, Outcome.DIVERGED):
                 self._refuse(outcome, version, node, self._names.get(incarnation, "?"))
             self._deliver()  # workers wait for nothing else
+            if generation == self.generation:
+                self._state.members.answer(incarnation, version)
             if outcome is Outcome.APPLIED:  # what is late took its time in another step
                 self._stopwatch.arrived(incarnation, arrived, seconds)
             self._news.pushes[outcome] += 1
@@ -267,7 +273,9 @@ class Coordinator:
                 raise TrainingFailed(self._failure)
             news, self._news = self._news, News()
             ended = self._ended and self._failure is None
-            return news.report(self._state.version, len(self._state.members), ended)
+            members, version = self._state.members, self._state.version
+            layers, staleness = self._layers.take(tuple(members)), members.staleness(version)
+            return news.report(version, len(members), staleness, layers, ended)
 
     @property
     def _ended(self) -> bool:

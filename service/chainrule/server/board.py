@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from typing import Any, ParamSpec, TypeVar
 
 from chainrule.server.jobs import Move
-from chainrule.server.metrics import LiveJob
+from chainrule.server.live import Ended, LiveJob, Waiting
 from chainrule.server.store import History, Store
 from chainrule.wire.job import Job, JobState
+from chainrule.wire.layers import LayerFigures
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -27,6 +28,9 @@ class Board:
         self._executor = ThreadPoolExecutor(1, "store")
         self._news: dict[str, asyncio.Event] = {}
         self.live: dict[str, LiveJob] = {}
+        self.ended, self.waiting = Ended(), Waiting()
+        for row in store.rows_in(JobState.QUEUED):
+            self.waiting.note(row["id"], True)
         self.states: Counter[JobState] = store.count_states()
 
     async def read(self, query: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -75,17 +79,23 @@ class Board:
         """Let the live figures of a job be up to date though the store is not."""
         known = {field.name for field in fields(Job)}
         live = self.live[job_id]
+        if "layers" in changes:
+            changes = changes | {"layers": tuple(map(LayerFigures.from_document, changes["layers"]))}
         live.job = replace(live.job, **{name: value for name, value in changes.items() if name in known})
 
     async def add_checkpoint(self, job_id: str, checkpoint: dict[str, Any], keep: int) -> list[str]:
         """Record a checkpoint; return the paths of those that are not needed any more."""
-        old = await self.read(self.store.add_checkpoint, job_id, self.now(), checkpoint, keep)
+        now = self.now()
+        old = await self.read(self.store.add_checkpoint, job_id, now, checkpoint, keep)
+        if job_id in self.live:
+            self.live[job_id].observe_checkpoint(checkpoint["version"], now.timestamp())
         self._wake(job_id)
         return old
 
     async def delete(self, job_id: str) -> None:
         """Forget a job that has ended. Raises JobNotFinished, JobNotFound."""
         await self.read(self.store.delete, job_id)
+        self.ended.forget(job_id)
         self.states = await self.read(self.store.count_states)
         self._wake(job_id)
 
@@ -107,8 +117,10 @@ class Board:
     async def _tell(self, job: Job) -> Job:
         if job.state in (JobState.STARTING, JobState.RUNNING):
             self.live.setdefault(job.id, LiveJob(job)).job = job
-        else:
-            self.live.pop(job.id, None)
+        elif (live := self.live.pop(job.id, None)) and job.state.final:
+            live.job = job
+            self.ended.add(live)
+        self.waiting.note(job.id, job.state is JobState.QUEUED)
         self.states = await self.read(self.store.count_states)
         self._wake(job.id)
         return job

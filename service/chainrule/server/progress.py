@@ -9,10 +9,12 @@ from typing import Any
 from chainrule.data.dataset import DatasetSummary
 from chainrule.server.backlog import Backlog, until_written
 from chainrule.server.board import Board
+from chainrule.server.diagnosis import diagnose
 from chainrule.server.jobs import Move
 from chainrule.server.store import HISTORY
 from chainrule.wire.errors import TooMuch
 from chainrule.wire.job import JobState
+from chainrule.wire.layers import LayerFigures
 from chainrule.wire.spec import JobSpec
 
 EVENT_SECONDS = 0.5
@@ -46,6 +48,9 @@ class Progress:
         self.version = version
         row = await self._board.read(self._board.store.row, self._job_id)
         self._machines, self._faults = list(row["machines"]), Counter(row["faults"])
+        live = self._board.live[self._job_id]
+        live.checkpoint_moment = live.last_step = self._board.now().timestamp()
+        live.checkpoint_seconds = self._spec.training.checkpoint_seconds
         changes = {
             "data": self._summary.document(),
             "steps": self._summary.steps(self._spec),
@@ -98,7 +103,10 @@ class Progress:
         live = self._board.live[self._job_id]
         for _, _, rows, seconds in report["steps"]:
             live.observe_step(seconds, rows)
+        if report["steps"]:
+            live.last_step = self._board.now().timestamp()
         live.observe_phases(report["phases"])
+        live.staleness, live.leases_ended = report["staleness"], live.leases_ended + report["leases_ended"]
         for outcome, count in report["pushes"].items():
             live.observe_push(outcome, count)
         refused = {f"pushes_{outcome}": count for outcome, count in report["pushes"].items() if outcome != "applied"}
@@ -112,7 +120,9 @@ class Progress:
             metrics["train"] = {"loss": report["steps"][-1][1]}
         if report["evaluations"]:
             *_, metrics["validation"], _ = report["evaluations"][-1]
+        layers = diagnose([LayerFigures.from_document(layer) for layer in report["layers"]])
         return {
+            **({"layers": [layer.document() for layer in layers]} if layers else {}),
             "version": self.version,
             "epoch": self._epoch(self.version),
             "workers": report["workers"],

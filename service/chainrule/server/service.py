@@ -13,13 +13,14 @@ from chainrule.server.board import Board
 from chainrule.server.data_dir import claimed
 from chainrule.server.datasets import Datasets
 from chainrule.server.launcher import Launcher
-from chainrule.server.listeners import background, grpc_server, http_server, listening_socket
-from chainrule.server.metrics import JobCollector, Registry
+from chainrule.server.listeners import SERVICE, background, grpc_server, http_server, listening_socket
+from chainrule.server.metrics import Calls, JobCollector, new_registry
 from chainrule.server.page import http_app
 from chainrule.server.scheduler import Scheduler
 from chainrule.server.servicer import TrainingServicer
 from chainrule.server.settings import Settings
 from chainrule.server.store import Store
+from chainrule.server.timing import Timing
 from chainrule.server.uploads import Uploads
 
 
@@ -81,11 +82,15 @@ async def serving(settings: Settings) -> AsyncIterator[Addresses]:
         servicer = TrainingServicer(board, scheduler, folder / "jobs", datasets, uploads)
         await scheduler.recover()
         http = stack.enter_context(listening_socket(settings.host, settings.http_port))
-        port, health = await stack.enter_async_context(grpc_server(settings.host, settings.port, servicer))
+        jobs = JobCollector(
+            lambda: board.live.values(), lambda: board.states, board.ended, board.waiting, lambda: launcher.cpus
+        )
+        registry = new_registry(jobs)
+        timing = Timing(SERVICE, Calls(registry).observe)
+        calls = grpc_server(settings.host, settings.port, servicer, timing)
+        port, health = await stack.enter_async_context(calls)
         stack.push_async_callback(launcher.stop)
         await launcher.start()
-        registry = Registry()
-        registry.register(JobCollector(lambda: board.live.values(), lambda: board.states))
         app = http_app(registry=registry, jobs=board.all_jobs, ready=lambda: health.serving)
         await stack.enter_async_context(http_server(app, http))
         await stack.enter_async_context(background(launcher.keep_alive()))

@@ -19,7 +19,7 @@ def train(address: str, job_id: str, worker: str, shards: Mapping[int, Shard]) -
     """Pull weights, compute partials and push them until the job has ended. One BLAS thread, so that bits repeat."""
     _let_others_finish()
     with threadpool_limits(1, user_api="blas"), Session(address, job_id, worker, describe_machine()) as session:
-        computer = PartialComputer(session.spec, session.network, session.steps_per_epoch, shards)
+        computer = PartialComputer(session.spec, session.network, session.steps_per_epoch, shards, session.activity)
         hashes = session.spec.training.hashes
         for work in session.work():
             for node in work.nodes:
