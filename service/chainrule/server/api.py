@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from chainrule.client.documents import event_document
+from chainrule.server.answers import Answers
 from chainrule.server.board import Board
 from chainrule.server.charts import Charts
 from chainrule.server.fleet import Fleet
@@ -25,6 +26,7 @@ from chainrule.server.views import details
 from chainrule.v1 import training_pb2 as pb
 from chainrule.wire import errors
 from chainrule.wire.errors import ChainruleError, InvalidData, JobNotFound
+from chainrule.wire.job import Job
 from chainrule.wire.messages import event_from_message
 
 STATUS: dict[type[ChainruleError], int] = {
@@ -67,6 +69,7 @@ class Api:
     fleet: Fleet
     charts: Charts
     scheduler: Scheduler
+    answers: Answers = field(default_factory=Answers)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -108,13 +111,17 @@ class Api:
     @_told
     async def job(self, request: Request) -> Response:
         """Return all that is known of a job but its curves, and its newest events."""
-        job_id = request.path_params["job_id"]
+        job = await self.board.read(self.board.store.job, request.path_params["job_id"])
+        body = await self.answers.get((job.id, job.events), lambda: self._job(job))
+        return Response(body, media_type="application/json")
+
+    async def _job(self, job: Job) -> bytes:
         read, store = self.board.read, self.board.store
-        job, row = await read(store.job, job_id), await read(store.row, job_id)
-        events = await read(store.events_behind, job_id, max(0, job.events - EVENTS_SHOWN), EVENTS_SHOWN)
+        row = await read(store.row, job.id)
+        events = await read(store.events_behind, job.id, max(0, job.events - EVENTS_SHOWN), EVENTS_SHOWN)
         document = await self.fleet.view(job) | details(row)
-        document["metrics_on_record"] = await self.charts.metrics(job_id)
-        return JSONResponse(document | {"events_shown": [json.loads(_event(event)[1]) for event in events]})
+        document["events_shown"] = [json.loads(_event(event)[1]) for event in events]
+        return json.dumps(document, allow_nan=False).encode()
 
     @_told
     async def events(self, request: Request) -> Response:

@@ -3,14 +3,15 @@
 import json
 import math
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from chainrule.client.documents import plain
 from chainrule.data.dataset import DatasetSummary
+from chainrule.server.answers import Answers
 from chainrule.server.board import Board
 from chainrule.server.curves import Numbers, curve, window
 from chainrule.server.history import History, Series
@@ -20,21 +21,13 @@ from chainrule.wire.validation import parse_spec
 
 AXES = ("step", "time", "epoch")
 MOST_BUCKETS, BUCKETS = 4000, 1000
-FRESH_SECONDS = 0.5
-"""So long an answer about a job that trains is good for all who ask the same."""
-KEPT_ANSWERS = 64
 
 
 class Charts:
     """Reads curves. They are made off the event loop, and once for all who look at the same job."""
 
     def __init__(self, board: Board, history: History, clock: Callable[[], float] = time.monotonic) -> None:
-        self._board, self._history, self._clock = board, history, clock
-        self._answers: OrderedDict[tuple[str, str], tuple[float, bytes]] = OrderedDict()
-
-    async def metrics(self, job_id: str) -> list[str]:
-        """Return the names of the curves that a job has."""
-        return await self._history.read(lambda: list(_all(self._history, job_id)))
+        self._board, self._history, self._answers = board, history, Answers(clock)
 
     async def sketches(self, job_ids: list[str]) -> dict[str, Any]:
         """Return a few losses along the way of each job that there is."""
@@ -49,16 +42,9 @@ class Charts:
 
     async def curves(self, job_id: str, query: Mapping[str, str]) -> bytes:
         """Return the JSON of some curves. Raises InvalidData, JobNotFound."""
-        key, now = (job_id, str(query)), self._clock()
-        made, body = self._answers.get(key, (-math.inf, b""))
-        if now - made > FRESH_SECONDS:
-            row = await self._board.read(self._board.store.row, job_id)
-            body = await self._history.read(self._answer, row, query)
-            self._answers[key] = (now, body)
-            self._answers.move_to_end(key)
-            if len(self._answers) > KEPT_ANSWERS:
-                self._answers.popitem(last=False)
-        return body
+        row = await self._board.read(self._board.store.row, job_id)
+        make = partial(self._history.read, self._answer, row, query)
+        return await self._answers.get((job_id, row["state"], str(query)), make)
 
     def _answer(self, row: Row, query: Mapping[str, str]) -> bytes:
         axis = query.get("x", "step")
