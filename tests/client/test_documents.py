@@ -1,13 +1,14 @@
 from dataclasses import replace
 
 from chainrule.client.documents import event_document, in_order, job_document
+from chainrule.wire.layers import LayerFigures
 
 
 class TestDocuments:
     def test_of_a_job_has_these_keys(self, job):
         document = job_document(job)
         keys = "id name state reason version steps epoch workers max_workers metrics confusion weights_sha256"
-        assert list(document) == [*keys.split(), "created", "started", "finished"]
+        assert list(document) == [*keys.split(), "created", "started", "finished", "layers"]
         assert document["created"] == "2026-03-01T12:00:00.000Z"
         assert document["reason"] is document["weights_sha256"] is document["finished"] is None
 
@@ -26,5 +27,10 @@ class TestDocuments:
             "time": "2026-03-01T12:00:00.000Z",
             "kind": "checkpoint",
             "message": "version 50 is saved",
-            "job": job_document(event.job),
+            "job": {name: value for name, value in job_document(event.job).items() if name != "layers"},
         }
+
+    def test_of_a_layer_has_null_for_what_is_not_known(self, job):
+        learning = replace(job, layers=(LayerFigures(1, gradient_norm=0.5),))
+        [layer] = job_document(learning)["layers"]
+        assert (layer["layer"], layer["gradient_norm"], layer["dead_ratio"], layer["diagnosis"]) == (1, 0.5, None, None)

@@ -7,6 +7,7 @@ from chainrule.data.shard_tree import Node
 from chainrule.parameter_server.coordinator import Coordinator
 from chainrule.parameter_server.plan import Outcome, Result
 from chainrule.wire.errors import Fenced, ShapeMismatch, TrainingFailed
+from chainrule.wire.layers import LayerActivity
 from chainrule.wire.partials import Partial, Sums
 
 
@@ -204,6 +205,24 @@ def test_a_worker_learns_what_became_of_its_push(toy):
     assert messages[::2] == [Result(0, Node(0, 4), Outcome.APPLIED), Result(0, Node(0, 4), Outcome.STALE)]
     assert messages[1].version == 1
     assert coordinator.next_report().pushes == {"applied": 1, "stale": 1}
+
+
+def test_layers_are_reported_with_what_workers_who_are_there_see(toy, clock):
+    coordinator = Coordinator(toy.new_state(shards=2, steps=3), clock)
+    worker, gone = coordinator.join("w"), coordinator.join("gone")
+    coordinator.heartbeat(1, worker, [LayerActivity(1, dead_ratio=0.25)])
+    coordinator.heartbeat(1, gone, [LayerActivity(1, dead_ratio=1.0)])
+    coordinator.leave(gone)
+    told = []
+    for _ in range(2):  # in the same second
+        work, weights = work_of(toy, coordinator, worker)
+        for node in work.nodes:
+            coordinator.push(worker, 1, work.version, node, toy.partial_of(weights, work, node))
+        told.append(coordinator.next_report().layers)
+    [[layer], nothing] = told
+    assert (layer.layer, layer.dead_ratio, nothing) == (1, 0.25, ())
+    assert layer.gradient_norm > 0
+    assert layer.weight_norm == pytest.approx(5**0.5)
 
 
 def test_a_worker_of_another_generation_is_fenced(toy):

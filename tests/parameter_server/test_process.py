@@ -29,6 +29,9 @@ def test_the_reports_tell_every_step_and_evaluation_once_and_the_model_has_learn
     assert sum(step[2] for step in steps) == 4 * 96
     assert [evaluation[0] for evaluation in evaluations] == [6, 12, 18, 24]
     assert steps[-1][1] < 0.7 * steps[0][1]
+    first, last = next(report["layers"] for report in reports if report["layers"])
+    assert (first["layer"], last["layer"]) == (1, 2)
+    assert min(first["gradient_norm"], first["weight_norm"], last["bias_gradient_norm"], last["update_ratio"]) > 0
     assert evaluations[-1][2] > 0.8
     assert [report["ended"] for report in reports] == [False] * (len(reports) - 1) + [True]
     model = Model.load(Path(checkpoint["path"]) / "model.safetensors")

@@ -50,6 +50,16 @@ def test_a_heartbeat_renews_the_lease_and_is_fenced_behind_its_end(served):
         assert type(from_call(caught.value)) is Fenced
 
 
+def test_a_heartbeat_brings_what_the_worker_sees_of_layers_that_there_are(served):
+    joined = join(served)
+    seen = [pb.LayerActivity(layer=1, saturation=0.5), pb.LayerActivity(layer=2, saturation=7.0)]
+    strange = [pb.LayerActivity(layer=L, saturation=0.5) for L in (0, 3)]
+    beat = pb.HeartbeatRequest(generation=7, incarnation=joined.incarnation, layers=seen + strange)
+    served.stub.Heartbeat(beat, timeout=10)
+    kept = served.coordinator._layers._seen[joined.incarnation]
+    assert {L: layer.saturation for L, layer in kept.items()} == {1: 0.5, 2: None}
+
+
 def test_anybody_may_pull_the_weights_in_one_version(served):
     chunks = list(served.stub.Pull(pb.PullRequest(), timeout=10))
     assert {chunk.version for chunk in chunks} == {0}

@@ -5,7 +5,9 @@ from chainrule.data.dataset import DatasetSummary
 from chainrule.data.scaling import Scaling
 from chainrule.server.jobs import Move
 from chainrule.server.progress import Progress, Rate
+from chainrule.v1.training_pb2 import JobEvent
 from chainrule.wire.job import JobState
+from chainrule.wire.layers import LayerFigures
 from chainrule.wire.validation import parse_spec
 
 SPEC = parse_spec(
@@ -28,6 +30,7 @@ def report(version, steps=(), evaluations=(), workers=2, pushes=None, warnings=(
         "steps": steps,
         "evaluations": evaluations,
         "fingerprints": (),
+        "layers": (),
         "pushes": pushes or {},
         "phases": {"compute": 0.5, "apply": 0.25},
         "leases_ended": 0,
@@ -71,6 +74,14 @@ def test_a_report_becomes_history_metrics_and_figures(board):
     assert (live.samples, live.pushes) == (20, {"applied": 4, "stale": 1})
     assert sum(live.durations.counts) == 2
     assert live.phases == {"compute": 1.0, "apply": 0.5}
+
+
+def test_layers_are_known_with_what_is_wrong_with_them_until_they_are_measured_again(board):
+    sick = [LayerFigures(1, gradient_norm=1e-6, weight_norm=1.0), LayerFigures(2, gradient_norm=1.0, weight_norm=1.0)]
+    job, events = told(board, report(1, layers=[layer.document() for layer in sick]), report(2))
+    assert job.layers == (replace(sick[0], diagnosis="vanishing"), sick[1])
+    assert board.live[job.id].job.layers == job.layers
+    assert [len(JobEvent.FromString(event).job.layers) for event in events] == [0] * len(events)
 
 
 def test_a_job_runs_when_its_first_worker_has_come(board):

@@ -25,15 +25,15 @@ _sym_db = _symbol_database.Default()
 from chainrule.v1 import job_spec_pb2 as chainrule_dot_v1_dot_job__spec__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x63hainrule/v1/parameters.proto\x12\x0c\x63hainrule.v1\x1a\x1b\x63hainrule/v1/job_spec.proto\"A\n\x07Machine\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\x0b\n\x03\x63pu\x18\x02 \x01(\t\x12\r\n\x05numpy\x18\x03 \x01(\t\x12\x0c\n\x04\x62las\x18\x04 \x01(\t\"U\n\x0bJoinRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0e\n\x06worker\x18\x02 \x01(\t\x12&\n\x07machine\x18\x03 \x01(\x0b\x32\x15.chainrule.v1.Machine\"\xef\x01\n\x0cJoinResponse\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x13\n\x0bincarnation\x18\x02 \x01(\x04\x12\x19\n\x11heartbeat_seconds\x18\x03 \x01(\x01\x12#\n\x04spec\x18\x04 \x01(\x0b\x32\x15.chainrule.v1.JobSpec\x12\x13\n\x0blayer_sizes\x18\x05 \x03(\x04\x12\x17\n\x0fsteps_per_epoch\x18\x06 \x01(\x04\x12\"\n\x05local\x18\x07 \x01(\x0b\x32\x13.chainrule.v1.Local\x12$\n\x06\x64irect\x18\x08 \x01(\x0b\x32\x14.chainrule.v1.Direct\"%\n\x05Local\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06secret\x18\x02 \x01(\x0c\"&\n\x06\x44irect\x12\x0c\n\x04port\x18\x01 \x01(\r\x12\x0e\n\x06secret\x18\x02 \x01(\x0c\";\n\x10HeartbeatRequest\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x13\n\x0bincarnation\x18\x02 \x01(\x04\"\x13\n\x11HeartbeatResponse\"\x1e\n\x04Node\x12\n\n\x02lo\x18\x01 \x01(\r\x12\n\n\x02hi\x18\x02 \x01(\r\"[\n\x04Work\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12!\n\x05nodes\x18\x02 \x03(\x0b\x32\x12.chainrule.v1.Node\x12\r\n\x05train\x18\x03 \x01(\x08\x12\x10\n\x08\x65valuate\x18\x04 \x01(\x08\"=\n\x0cWeightsChunk\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"\xf2\x01\n\x07Partial\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12 \n\x04node\x18\x02 \x01(\x0b\x32\x12.chainrule.v1.Node\x12\x16\n\x0egradient_bytes\x18\x03 \x01(\x04\x12$\n\x08training\x18\x04 \x01(\x0b\x32\x12.chainrule.v1.Sums\x12&\n\nvalidation\x18\x05 \x01(\x0b\x32\x12.chainrule.v1.Sums\x12\x17\n\x0f\x63ompute_seconds\x18\x07 \x01(\x01\x12\x19\n\x11serialise_seconds\x18\x08 \x01(\x01\x12\x11\n\x04slot\x18\x06 \x01(\rH\x00\x88\x01\x01\x42\x07\n\x05_slot\"D\n\x04Sums\x12\x0c\n\x04loss\x18\x01 \x01(\x01\x12\x0e\n\x06weight\x18\x02 \x01(\x01\x12\r\n\x05right\x18\x03 \x01(\x01\x12\x0f\n\x07\x66igures\x18\x04 \x03(\x01\"-\n\rGradientChunk\x12\x0e\n\x06offset\x18\x01 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"@\n\x05Hello\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x13\n\x0bincarnation\x18\x02 \x01(\x04\x12\x0e\n\x06secret\x18\x03 \x01(\x0c\"\x98\x01\n\rWorkerMessage\x12$\n\x05hello\x18\x01 \x01(\x0b\x32\x13.chainrule.v1.HelloH\x00\x12(\n\x07partial\x18\x02 \x01(\x0b\x32\x15.chainrule.v1.PartialH\x00\x12,\n\x05\x63hunk\x18\x03 \x01(\x0b\x32\x1b.chainrule.v1.GradientChunkH\x00\x42\t\n\x07\x63ontent\"g\n\nPushResult\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12 \n\x04node\x18\x02 \x01(\x0b\x32\x12.chainrule.v1.Node\x12&\n\x07outcome\x18\x03 \x01(\x0e\x32\x15.chainrule.v1.Outcome\"\x16\n\x04Stop\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\xd0\x01\n\rServerMessage\x12-\n\x07weights\x18\x01 \x01(\x0b\x32\x1a.chainrule.v1.WeightsChunkH\x00\x12\"\n\x04work\x18\x02 \x01(\x0b\x32\x12.chainrule.v1.WorkH\x00\x12*\n\x06result\x18\x03 \x01(\x0b\x32\x18.chainrule.v1.PushResultH\x00\x12\"\n\x04stop\x18\x04 \x01(\x0b\x32\x12.chainrule.v1.StopH\x00\x12\x11\n\x07\x66\x61ilure\x18\x05 \x01(\x0cH\x00\x42\t\n\x07\x63ontent\"\r\n\x0bPullRequest*\xa2\x01\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n\x0fOUTCOME_APPLIED\x10\x01\x12\x15\n\x11OUTCOME_DUPLICATE\x10\x02\x12\x11\n\rOUTCOME_STALE\x10\x03\x12\x12\n\x0eOUTCOME_FENCED\x10\x04\x12\x15\n\x11OUTCOME_NONFINITE\x10\x05\x12\x14\n\x10OUTCOME_DIVERGED\x10\x06\x32\xaa\x02\n\x10ParameterService\x12=\n\x04Join\x12\x19.chainrule.v1.JoinRequest\x1a\x1a.chainrule.v1.JoinResponse\x12L\n\tHeartbeat\x12\x1e.chainrule.v1.HeartbeatRequest\x1a\x1f.chainrule.v1.HeartbeatResponse\x12H\n\x08\x45xchange\x12\x1b.chainrule.v1.WorkerMessage\x1a\x1b.chainrule.v1.ServerMessage(\x01\x30\x01\x12?\n\x04Pull\x12\x19.chainrule.v1.PullRequest\x1a\x1a.chainrule.v1.WeightsChunk0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x63hainrule/v1/parameters.proto\x12\x0c\x63hainrule.v1\x1a\x1b\x63hainrule/v1/job_spec.proto\"A\n\x07Machine\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\x0b\n\x03\x63pu\x18\x02 \x01(\t\x12\r\n\x05numpy\x18\x03 \x01(\t\x12\x0c\n\x04\x62las\x18\x04 \x01(\t\"U\n\x0bJoinRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0e\n\x06worker\x18\x02 \x01(\t\x12&\n\x07machine\x18\x03 \x01(\x0b\x32\x15.chainrule.v1.Machine\"\xef\x01\n\x0cJoinResponse\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x13\n\x0bincarnation\x18\x02 \x01(\x04\x12\x19\n\x11heartbeat_seconds\x18\x03 \x01(\x01\x12#\n\x04spec\x18\x04 \x01(\x0b\x32\x15.chainrule.v1.JobSpec\x12\x13\n\x0blayer_sizes\x18\x05 \x03(\x04\x12\x17\n\x0fsteps_per_epoch\x18\x06 \x01(\x04\x12\"\n\x05local\x18\x07 \x01(\x0b\x32\x13.chainrule.v1.Local\x12$\n\x06\x64irect\x18\x08 \x01(\x0b\x32\x14.chainrule.v1.Direct\"%\n\x05Local\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06secret\x18\x02 \x01(\x0c\"&\n\x06\x44irect\x12\x0c\n\x04port\x18\x01 \x01(\r\x12\x0e\n\x06secret\x18\x02 \x01(\x0c\"h\n\x10HeartbeatRequest\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x13\n\x0bincarnation\x18\x02 \x01(\x04\x12+\n\x06layers\x18\x03 \x03(\x0b\x32\x1b.chainrule.v1.LayerActivity\"n\n\rLayerActivity\x12\r\n\x05layer\x18\x01 \x01(\r\x12\x17\n\ndead_ratio\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x17\n\nsaturation\x18\x03 \x01(\x01H\x01\x88\x01\x01\x42\r\n\x0b_dead_ratioB\r\n\x0b_saturation\"\x13\n\x11HeartbeatResponse\"\x1e\n\x04Node\x12\n\n\x02lo\x18\x01 \x01(\r\x12\n\n\x02hi\x18\x02 \x01(\r\"[\n\x04Work\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12!\n\x05nodes\x18\x02 \x03(\x0b\x32\x12.chainrule.v1.Node\x12\r\n\x05train\x18\x03 \x01(\x08\x12\x10\n\x08\x65valuate\x18\x04 \x01(\x08\"=\n\x0cWeightsChunk\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"\xf2\x01\n\x07Partial\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12 \n\x04node\x18\x02 \x01(\x0b\x32\x12.chainrule.v1.Node\x12\x16\n\x0egradient_bytes\x18\x03 \x01(\x04\x12$\n\x08training\x18\x04 \x01(\x0b\x32\x12.chainrule.v1.Sums\x12&\n\nvalidation\x18\x05 \x01(\x0b\x32\x12.chainrule.v1.Sums\x12\x17\n\x0f\x63ompute_seconds\x18\x07 \x01(\x01\x12\x19\n\x11serialise_seconds\x18\x08 \x01(\x01\x12\x11\n\x04slot\x18\x06 \x01(\rH\x00\x88\x01\x01\x42\x07\n\x05_slot\"D\n\x04Sums\x12\x0c\n\x04loss\x18\x01 \x01(\x01\x12\x0e\n\x06weight\x18\x02 \x01(\x01\x12\r\n\x05right\x18\x03 \x01(\x01\x12\x0f\n\x07\x66igures\x18\x04 \x03(\x01\"-\n\rGradientChunk\x12\x0e\n\x06offset\x18\x01 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"@\n\x05Hello\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x13\n\x0bincarnation\x18\x02 \x01(\x04\x12\x0e\n\x06secret\x18\x03 \x01(\x0c\"\x98\x01\n\rWorkerMessage\x12$\n\x05hello\x18\x01 \x01(\x0b\x32\x13.chainrule.v1.HelloH\x00\x12(\n\x07partial\x18\x02 \x01(\x0b\x32\x15.chainrule.v1.PartialH\x00\x12,\n\x05\x63hunk\x18\x03 \x01(\x0b\x32\x1b.chainrule.v1.GradientChunkH\x00\x42\t\n\x07\x63ontent\"g\n\nPushResult\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12 \n\x04node\x18\x02 \x01(\x0b\x32\x12.chainrule.v1.Node\x12&\n\x07outcome\x18\x03 \x01(\x0e\x32\x15.chainrule.v1.Outcome\"\x16\n\x04Stop\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\xd0\x01\n\rServerMessage\x12-\n\x07weights\x18\x01 \x01(\x0b\x32\x1a.chainrule.v1.WeightsChunkH\x00\x12\"\n\x04work\x18\x02 \x01(\x0b\x32\x12.chainrule.v1.WorkH\x00\x12*\n\x06result\x18\x03 \x01(\x0b\x32\x18.chainrule.v1.PushResultH\x00\x12\"\n\x04stop\x18\x04 \x01(\x0b\x32\x12.chainrule.v1.StopH\x00\x12\x11\n\x07\x66\x61ilure\x18\x05 \x01(\x0cH\x00\x42\t\n\x07\x63ontent\"\r\n\x0bPullRequest*\xa2\x01\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n\x0fOUTCOME_APPLIED\x10\x01\x12\x15\n\x11OUTCOME_DUPLICATE\x10\x02\x12\x11\n\rOUTCOME_STALE\x10\x03\x12\x12\n\x0eOUTCOME_FENCED\x10\x04\x12\x15\n\x11OUTCOME_NONFINITE\x10\x05\x12\x14\n\x10OUTCOME_DIVERGED\x10\x06\x32\xaa\x02\n\x10ParameterService\x12=\n\x04Join\x12\x19.chainrule.v1.JoinRequest\x1a\x1a.chainrule.v1.JoinResponse\x12L\n\tHeartbeat\x12\x1e.chainrule.v1.HeartbeatRequest\x1a\x1f.chainrule.v1.HeartbeatResponse\x12H\n\x08\x45xchange\x12\x1b.chainrule.v1.WorkerMessage\x1a\x1b.chainrule.v1.ServerMessage(\x01\x30\x01\x12?\n\x04Pull\x12\x19.chainrule.v1.PullRequest\x1a\x1a.chainrule.v1.WeightsChunk0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'chainrule.v1.parameters_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_OUTCOME']._serialized_start=1760
-  _globals['_OUTCOME']._serialized_end=1922
+  _globals['_OUTCOME']._serialized_start=1917
+  _globals['_OUTCOME']._serialized_end=2079
   _globals['_MACHINE']._serialized_start=76
   _globals['_MACHINE']._serialized_end=141
   _globals['_JOINREQUEST']._serialized_start=143
@@ -45,33 +45,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DIRECT']._serialized_start=511
   _globals['_DIRECT']._serialized_end=549
   _globals['_HEARTBEATREQUEST']._serialized_start=551
-  _globals['_HEARTBEATREQUEST']._serialized_end=610
-  _globals['_HEARTBEATRESPONSE']._serialized_start=612
-  _globals['_HEARTBEATRESPONSE']._serialized_end=631
-  _globals['_NODE']._serialized_start=633
-  _globals['_NODE']._serialized_end=663
-  _globals['_WORK']._serialized_start=665
-  _globals['_WORK']._serialized_end=756
-  _globals['_WEIGHTSCHUNK']._serialized_start=758
-  _globals['_WEIGHTSCHUNK']._serialized_end=819
-  _globals['_PARTIAL']._serialized_start=822
-  _globals['_PARTIAL']._serialized_end=1064
-  _globals['_SUMS']._serialized_start=1066
-  _globals['_SUMS']._serialized_end=1134
-  _globals['_GRADIENTCHUNK']._serialized_start=1136
-  _globals['_GRADIENTCHUNK']._serialized_end=1181
-  _globals['_HELLO']._serialized_start=1183
-  _globals['_HELLO']._serialized_end=1247
-  _globals['_WORKERMESSAGE']._serialized_start=1250
-  _globals['_WORKERMESSAGE']._serialized_end=1402
-  _globals['_PUSHRESULT']._serialized_start=1404
-  _globals['_PUSHRESULT']._serialized_end=1507
-  _globals['_STOP']._serialized_start=1509
-  _globals['_STOP']._serialized_end=1531
-  _globals['_SERVERMESSAGE']._serialized_start=1534
-  _globals['_SERVERMESSAGE']._serialized_end=1742
-  _globals['_PULLREQUEST']._serialized_start=1744
-  _globals['_PULLREQUEST']._serialized_end=1757
-  _globals['_PARAMETERSERVICE']._serialized_start=1925
-  _globals['_PARAMETERSERVICE']._serialized_end=2223
+  _globals['_HEARTBEATREQUEST']._serialized_end=655
+  _globals['_LAYERACTIVITY']._serialized_start=657
+  _globals['_LAYERACTIVITY']._serialized_end=767
+  _globals['_HEARTBEATRESPONSE']._serialized_start=769
+  _globals['_HEARTBEATRESPONSE']._serialized_end=788
+  _globals['_NODE']._serialized_start=790
+  _globals['_NODE']._serialized_end=820
+  _globals['_WORK']._serialized_start=822
+  _globals['_WORK']._serialized_end=913
+  _globals['_WEIGHTSCHUNK']._serialized_start=915
+  _globals['_WEIGHTSCHUNK']._serialized_end=976
+  _globals['_PARTIAL']._serialized_start=979
+  _globals['_PARTIAL']._serialized_end=1221
+  _globals['_SUMS']._serialized_start=1223
+  _globals['_SUMS']._serialized_end=1291
+  _globals['_GRADIENTCHUNK']._serialized_start=1293
+  _globals['_GRADIENTCHUNK']._serialized_end=1338
+  _globals['_HELLO']._serialized_start=1340
+  _globals['_HELLO']._serialized_end=1404
+  _globals['_WORKERMESSAGE']._serialized_start=1407
+  _globals['_WORKERMESSAGE']._serialized_end=1559
+  _globals['_PUSHRESULT']._serialized_start=1561
+  _globals['_PUSHRESULT']._serialized_end=1664
+  _globals['_STOP']._serialized_start=1666
+  _globals['_STOP']._serialized_end=1688
+  _globals['_SERVERMESSAGE']._serialized_start=1691
+  _globals['_SERVERMESSAGE']._serialized_end=1899
+  _globals['_PULLREQUEST']._serialized_start=1901
+  _globals['_PULLREQUEST']._serialized_end=1914
+  _globals['_PARAMETERSERVICE']._serialized_start=2082
+  _globals['_PARAMETERSERVICE']._serialized_end=2380
 # @@protoc_insertion_point(module_scope)

@@ -83,12 +83,24 @@ class Direct(_message.Message):
     def __init__(self, port: _Optional[int] = ..., secret: _Optional[bytes] = ...) -> None: ...
 
 class HeartbeatRequest(_message.Message):
-    __slots__ = ("generation", "incarnation")
+    __slots__ = ("generation", "incarnation", "layers")
     GENERATION_FIELD_NUMBER: _ClassVar[int]
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
+    LAYERS_FIELD_NUMBER: _ClassVar[int]
     generation: int
     incarnation: int
-    def __init__(self, generation: _Optional[int] = ..., incarnation: _Optional[int] = ...) -> None: ...
+    layers: _containers.RepeatedCompositeFieldContainer[LayerActivity]
+    def __init__(self, generation: _Optional[int] = ..., incarnation: _Optional[int] = ..., layers: _Optional[_Iterable[_Union[LayerActivity, _Mapping]]] = ...) -> None: ...
+
+class LayerActivity(_message.Message):
+    __slots__ = ("layer", "dead_ratio", "saturation")
+    LAYER_FIELD_NUMBER: _ClassVar[int]
+    DEAD_RATIO_FIELD_NUMBER: _ClassVar[int]
+    SATURATION_FIELD_NUMBER: _ClassVar[int]
+    layer: int
+    dead_ratio: float
+    saturation: float
+    def __init__(self, layer: _Optional[int] = ..., dead_ratio: _Optional[float] = ..., saturation: _Optional[float] = ...) -> None: ...
 
 class HeartbeatResponse(_message.Message):
     __slots__ = ()

@@ -41,7 +41,7 @@ class Metrics(_message.Message):
     def __init__(self, values: _Optional[_Mapping[str, float]] = ...) -> None: ...
 
 class Job(_message.Message):
-    __slots__ = ("id", "name", "state", "reason", "version", "steps", "epoch", "workers", "metrics", "weights_sha256", "created", "started", "finished", "samples_per_second", "events", "max_workers", "confusion")
+    __slots__ = ("id", "name", "state", "reason", "version", "steps", "epoch", "workers", "metrics", "weights_sha256", "created", "started", "finished", "samples_per_second", "events", "max_workers", "layers", "confusion")
     class MetricsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -72,6 +72,7 @@ class Job(_message.Message):
     SAMPLES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
     EVENTS_FIELD_NUMBER: _ClassVar[int]
     MAX_WORKERS_FIELD_NUMBER: _ClassVar[int]
+    LAYERS_FIELD_NUMBER: _ClassVar[int]
     CONFUSION_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
@@ -89,8 +90,29 @@ class Job(_message.Message):
     samples_per_second: float
     events: int
     max_workers: int
+    layers: _containers.RepeatedCompositeFieldContainer[LayerFigures]
     confusion: _containers.MessageMap[str, Metrics]
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[_Union[JobState, str]] = ..., reason: _Optional[str] = ..., version: _Optional[int] = ..., steps: _Optional[int] = ..., epoch: _Optional[int] = ..., workers: _Optional[int] = ..., metrics: _Optional[_Mapping[str, Metrics]] = ..., weights_sha256: _Optional[str] = ..., created: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., started: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., finished: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., samples_per_second: _Optional[float] = ..., events: _Optional[int] = ..., max_workers: _Optional[int] = ..., confusion: _Optional[_Mapping[str, Metrics]] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[_Union[JobState, str]] = ..., reason: _Optional[str] = ..., version: _Optional[int] = ..., steps: _Optional[int] = ..., epoch: _Optional[int] = ..., workers: _Optional[int] = ..., metrics: _Optional[_Mapping[str, Metrics]] = ..., weights_sha256: _Optional[str] = ..., created: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., started: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., finished: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., samples_per_second: _Optional[float] = ..., events: _Optional[int] = ..., max_workers: _Optional[int] = ..., layers: _Optional[_Iterable[_Union[LayerFigures, _Mapping]]] = ..., confusion: _Optional[_Mapping[str, Metrics]] = ...) -> None: ...
+
+class LayerFigures(_message.Message):
+    __slots__ = ("layer", "gradient_norm", "bias_gradient_norm", "weight_norm", "update_ratio", "dead_ratio", "saturation", "diagnosis")
+    LAYER_FIELD_NUMBER: _ClassVar[int]
+    GRADIENT_NORM_FIELD_NUMBER: _ClassVar[int]
+    BIAS_GRADIENT_NORM_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_NORM_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_RATIO_FIELD_NUMBER: _ClassVar[int]
+    DEAD_RATIO_FIELD_NUMBER: _ClassVar[int]
+    SATURATION_FIELD_NUMBER: _ClassVar[int]
+    DIAGNOSIS_FIELD_NUMBER: _ClassVar[int]
+    layer: int
+    gradient_norm: float
+    bias_gradient_norm: float
+    weight_norm: float
+    update_ratio: float
+    dead_ratio: float
+    saturation: float
+    diagnosis: str
+    def __init__(self, layer: _Optional[int] = ..., gradient_norm: _Optional[float] = ..., bias_gradient_norm: _Optional[float] = ..., weight_norm: _Optional[float] = ..., update_ratio: _Optional[float] = ..., dead_ratio: _Optional[float] = ..., saturation: _Optional[float] = ..., diagnosis: _Optional[str] = ...) -> None: ...
 
 class JobEvent(_message.Message):
     __slots__ = ("number", "time", "kind", "message", "job")

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from chainrule.wire.layers import LayerFigures
+
 
 class JobState(StrEnum):
     """Where a job is. chainrule.server.jobs says which moves are legal."""
@@ -28,7 +30,8 @@ class Job:
 
     At the end `confusion` has the weight of the validation rows by right class, then by predicted class.
 
-    Of at most `max_workers`, which the user may change, `workers` take part.
+    Of at most `max_workers`, which the user may change, `workers` take part. `layers` are as they were measured last;
+    an event has none.
     """
 
     id: str
@@ -48,6 +51,7 @@ class Job:
     finished: datetime | None = None
     samples_per_second: float = 0.0
     events: int = 0
+    layers: tuple[LayerFigures, ...] = ()
 
 
 @dataclass(frozen=True)

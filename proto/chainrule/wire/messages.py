@@ -1,6 +1,7 @@
 """Dataclasses <-> messages."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from chainrule.v1 import job_spec_pb2, training_pb2
 from chainrule.wire.job import Job, JobEvent, JobState
+from chainrule.wire.layers import LayerFigures
 from chainrule.wire.spec import JobSpec
 from chainrule.wire.validation import parse_spec
 
@@ -45,6 +47,7 @@ def job_to_message(job: Job) -> training_pb2.Job:
         finished=_timestamp(job.finished),
         samples_per_second=job.samples_per_second,
         events=job.events,
+        layers=[layer.message() for layer in job.layers],
     )
 
 
@@ -68,17 +71,18 @@ def job_from_message(message: training_pb2.Job) -> Job:
         finished=message.finished.ToDatetime(UTC) if message.HasField("finished") else None,
         samples_per_second=message.samples_per_second,
         events=message.events,
+        layers=tuple(map(LayerFigures.from_message, message.layers)),
     )
 
 
 def event_to_message(event: JobEvent) -> training_pb2.JobEvent:
-    """Return the message of a job's event."""
+    """Return the message of a job's event; the layers stay out, for events are kept for ever."""
     return training_pb2.JobEvent(
         number=event.number,
         time=_timestamp(event.time),
         kind=event.kind,
         message=event.message,
-        job=job_to_message(event.job),
+        job=job_to_message(replace(event.job, layers=())),
     )
 
 

@@ -17,6 +17,10 @@ _KEYS = (
 
 def job_document(job: Job) -> dict[str, Any]:
     """Return what `show --json` prints: nothing and NaN become null, times are ISO 8601 in UTC."""
+    return _status(job) | {"layers": [plain(layer.document()) for layer in job.layers]}
+
+
+def _status(job: Job) -> dict[str, Any]:
     return {key: plain(getattr(job, key)) for key in _KEYS}
 
 
@@ -29,7 +33,7 @@ def dataset_document(dataset: Dataset) -> dict[str, Any]:
 def event_document(event: JobEvent) -> dict[str, Any]:
     """Return what `watch --json` prints for an event."""
     document = {"number": event.number, "time": plain(event.time), "kind": event.kind, "message": event.message}
-    return document | {"job": job_document(event.job)}
+    return document | {"job": _status(event.job)}
 
 
 def in_order(names: Iterable[str]) -> list[str]:

@@ -6,7 +6,7 @@ work is on its way without another thread having to wake up.
 
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, TypeAlias
 
 from chainrule.data.shard_tree import Node
@@ -14,6 +14,7 @@ from chainrule.data.work import Work
 from chainrule.nn import Array
 from chainrule.parameter_server.checkpoints import Checkpoint
 from chainrule.parameter_server.hashing import Hashing
+from chainrule.parameter_server.inspection import Inspection
 from chainrule.parameter_server.phases import UNKNOWN, Seconds, Stopwatch
 from chainrule.parameter_server.plan import Outcome, Result, Snapshot, Step
 from chainrule.parameter_server.reports import News, Report
@@ -21,6 +22,7 @@ from chainrule.parameter_server.roll import Roll
 from chainrule.parameter_server.state import TrainingState
 from chainrule.wire.errors import Fenced, TrainingFailed
 from chainrule.wire.faults import fail_at
+from chainrule.wire.layers import LayerActivity
 from chainrule.wire.partials import Partial
 
 LOOK_SECONDS = 0.25
@@ -36,6 +38,7 @@ class Coordinator:
 
     def __init__(self, state: TrainingState, clock: Callable[[], float] = time.monotonic) -> None:
         self._state, self._clock = state, clock
+        self._layers = state.update = Inspection(state.update, state.parameters.W, clock)
         self._lock = threading.RLock()
         self._changed, self._watching = threading.Condition(self._lock), threading.Condition(self._lock)
         self._hashing = Hashing(state, self._lock, lambda: self._ended)
@@ -101,12 +104,13 @@ class Coordinator:
                 if self._names[incarnation] in names:
                     self._state.dismiss(incarnation)
 
-    def heartbeat(self, generation: int, incarnation: int) -> None:
-        """Renew a lease. Raises Fenced once it has ended."""
+    def heartbeat(self, generation: int, incarnation: int, layers: Iterable[LayerActivity] = ()) -> None:
+        """Renew a lease, and keep what the worker has seen. Raises Fenced once it has ended."""
         with self._lock:
             if generation != self.generation:
                 raise Fenced(f"this is generation {self.generation} of the parameter server, not {generation}")
             self._state.members.beat(incarnation, self._clock())
+            self._layers.note(incarnation, layers)
 
     def leave(self, incarnation: int) -> None:
         """Let a worker go whose stream has ended."""
@@ -265,7 +269,8 @@ class Coordinator:
                 raise TrainingFailed(self._failure)
             news, self._news = self._news, News()
             ended = self._ended and self._failure is None
-            return news.report(self._state.version, len(self._state.members), ended)
+            layers = self._layers.take(tuple(self._state.members))
+            return news.report(self._state.version, len(self._state.members), layers, ended)
 
     def roll(self) -> list[dict[str, Any]]:
         """Return who is there and what they have done since the last call."""

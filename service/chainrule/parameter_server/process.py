@@ -129,6 +129,7 @@ class ParameterServer:
             workers=report.workers,
             steps=steps,
             evaluations=evaluations,
+            layers=[layer.document() for layer in report.layers],
             fingerprints=fingerprints,
             phases={phase: sum(lap.phases[phase] for _, _, lap in trained) for phase in PHASES},
             pushes=report.pushes,

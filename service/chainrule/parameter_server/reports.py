@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from chainrule.parameter_server.checkpoints import Checkpoint
 from chainrule.parameter_server.phases import Lap
 from chainrule.parameter_server.plan import Outcome, Step
+from chainrule.wire.layers import LayerFigures
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,7 @@ class Report:
     version: int
     workers: int
     steps: tuple[tuple[Step, Lap], ...]
+    layers: tuple[LayerFigures, ...]  # none where nothing has been measured meanwhile
     fingerprints: dict[int, bytes]  # of the versions whose hash is asked for
     pushes: dict[str, int]
     leases_ended: int
@@ -37,12 +39,13 @@ class News:
     warnings: list[str] = field(default_factory=list)
     there: bool = False
 
-    def report(self, version: int, workers: int, ended: bool) -> Report:
+    def report(self, version: int, workers: int, layers: tuple[LayerFigures, ...], ended: bool) -> Report:
         """Return the report of it."""
         return Report(
             version,
             workers,
             tuple(self.steps),
+            layers,
             self.fingerprints,
             {str(outcome): count for outcome, count in self.pushes.items()},
             self.leases_ended,

@@ -16,6 +16,7 @@ from chainrule.v1.parameters_pb2_grpc import ParameterServiceServicer
 from chainrule.wire.chunks import to_chunks
 from chainrule.wire.errors import ChainruleError, JobNotFound
 from chainrule.wire.frames import Chunk, to_bytes, worker_message
+from chainrule.wire.layers import LayerActivity
 from chainrule.wire.messages import spec_to_message
 from chainrule.wire.spec import JobSpec
 from chainrule.wire.status import to_status
@@ -64,7 +65,8 @@ class ParameterServicer(ParameterServiceServicer):  # type: ignore[misc]
 
     def Heartbeat(self, request: pb.HeartbeatRequest, context: grpc.ServicerContext) -> pb.HeartbeatResponse:  # noqa: N802
         """Renew a lease."""
-        _or_abort(context, lambda: self._coordinator.heartbeat(request.generation, request.incarnation))
+        layers = [LayerActivity.from_message(layer) for layer in request.layers]
+        _or_abort(context, lambda: self._coordinator.heartbeat(request.generation, request.incarnation, layers))
         return pb.HeartbeatResponse()
 
     def Exchange(  # noqa: N802

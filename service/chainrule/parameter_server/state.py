@@ -13,8 +13,9 @@ import numpy as np
 
 from chainrule.data.shard_tree import Node, parent, root
 from chainrule.data.work import Work
-from chainrule.nn import Array, Mean, Parameters, Update, all_finite
+from chainrule.nn import Array, Mean, Parameters, all_finite
 from chainrule.parameter_server.assignment import Assignment
+from chainrule.parameter_server.inspection import Updating
 from chainrule.parameter_server.members import Members
 from chainrule.parameter_server.plan import Outcome, Plan, Step
 from chainrule.parameter_server.watch import Memory, Watch
@@ -37,7 +38,7 @@ class TrainingState:
         plan: Plan,
         generation: int,
         parameters: Parameters,
-        update: Update,
+        update: Updating,
         slots: dict[str, Array],
         watch: Watch | None = None,
         memory: Memory | None = None,

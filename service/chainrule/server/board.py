@@ -15,6 +15,7 @@ from chainrule.server.jobs import Move
 from chainrule.server.metrics import LiveJob
 from chainrule.server.store import History, Store
 from chainrule.wire.job import Job, JobState
+from chainrule.wire.layers import LayerFigures
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -78,6 +79,8 @@ class Board:
         """Let the live figures of a job be up to date though the store is not."""
         known = {field.name for field in fields(Job)}
         live = self.live[job_id]
+        if "layers" in changes:
+            changes = changes | {"layers": tuple(map(LayerFigures.from_document, changes["layers"]))}
         live.job = replace(live.job, **{name: value for name, value in changes.items() if name in known})
 
     async def add_checkpoint(self, job_id: str, checkpoint: dict[str, Any], keep: int) -> list[str]:

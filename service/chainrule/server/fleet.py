@@ -115,9 +115,8 @@ class Fleet:
         return await self._history.read(self._history.sketch, job.id, job.version)
 
     async def _facts(self, job: Job, since_step: float) -> Facts:
-        figures = (await self._board.read(self._board.store.row, job.id))["figures"]
         validation, typical = await self._history.read(self._history.recent, job.id)
-        return Facts(await self.losses(job), validation, figures.get("layers", ()), since_step, typical)
+        return Facts(await self.losses(job), validation, since_step, typical)
 
 
 def newest(jobs: Sequence[Job], finished: int = FINISHED_SHOWN) -> list[Job]:

@@ -4,19 +4,21 @@ The word is for a list of jobs, the sentence says what it is read from and, wher
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
 
 from chainrule.wire.job import Job, JobState
+from chainrule.wire.layers import LayerFigures
 
 ENOUGH_POINTS = 8
 """Of the loss: with fewer nothing is said."""
-RISE = 2.0
-"""A loss that is so many times the best one so far, and more than the first one, diverges."""
+RISE, LOST = 2.0, 0.2
+"""A loss diverges that is so many times the best one so far, and has lost this part of what was gained."""
 FLAT = 0.005
 """A loss that has fallen by a smaller part over the last third of training stands still."""
+GAINED = 0.98
+"""A loss that is still at this part of the first one has not learned."""
 GAP = 1.5
 """A validation loss that is so many times its best one is one of overfitting."""
 
@@ -32,11 +34,10 @@ class Health:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known beside the job: a few losses along the way, validation losses, what is said of layers."""
+    """What is known beside the job: a few losses along the way, validation losses, how long steps take."""
 
     losses: Sequence[float] = ()
     validation: Sequence[float] = ()
-    layers: Sequence[Mapping[str, Any]] = ()
     seconds_since_step: float | None = None
     seconds_of_step: float | None = None
 
@@ -61,7 +62,7 @@ def verdict(job: Job, facts: Facts) -> Health:
 def _running(job: Job, facts: Facts) -> Health:
     if not job.workers:
         return Health("wait", "waiting", "it has no worker at present: training goes on as soon as one joins")
-    found = _diverging(facts.losses) or _layers(facts.layers) or _stalled(facts) or _overfitting(facts.validation)
+    found = _diverging(facts.losses) or _layers(job.layers) or _stalled(facts) or _overfitting(facts.validation)
     return found or _learning(facts.losses)
 
 
@@ -71,7 +72,7 @@ def _diverging(losses: Sequence[float]) -> Health | None:
     if len(losses) < ENOUGH_POINTS:
         return None
     recent, best, first = median(losses[-3:]), min(losses), losses[0]
-    if recent > max(RISE * best, best + 0.1 * abs(first - best)) and recent > first:
+    if recent > RISE * best > 0 and recent - best > LOST * (first - best):
         return Health(
             "bad",
             "diverging",
@@ -87,9 +88,9 @@ LAYER_WORDS = {
 }
 
 
-def _layers(layers: Sequence[Mapping[str, Any]]) -> Health | None:
+def _layers(layers: Sequence[LayerFigures]) -> Health | None:
     for diagnosis, (level, word, advice) in LAYER_WORDS.items():
-        named = [str(layer["layer"]) for layer in layers if layer.get("diagnosis") == diagnosis]
+        named = [str(layer.layer) for layer in layers if layer.diagnosis == diagnosis]
         if named:
             which = f"layer {named[0]}" if len(named) == 1 else f"layers {', '.join(named)}"
             return Health(level, word, f"in {which}: {advice}")
@@ -120,6 +121,10 @@ def _learning(losses: Sequence[float]) -> Health:
         return Health("good", "healthy", "training has just begun")
     third = max(2, len(losses) // 3)
     before, recent = median(losses[-2 * third : -third]), median(losses[-third:])
+    if recent >= GAINED * losses[0]:
+        return Health(
+            "warn", "not learning", f"the loss is at {_number(recent)}, near {_number(losses[0])}, where it began"
+        )
     if before - recent < FLAT * abs(before):
         return Health("good", "plateau", f"the loss stays at {_number(recent)}")
     return Health("good", "healthy", f"the loss falls: {_number(losses[0])} → {_number(losses[-1])}")

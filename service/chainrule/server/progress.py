@@ -9,10 +9,12 @@ from typing import Any
 from chainrule.data.dataset import DatasetSummary
 from chainrule.server.backlog import Backlog, until_written
 from chainrule.server.board import Board
+from chainrule.server.diagnosis import diagnose
 from chainrule.server.jobs import Move
 from chainrule.server.store import HISTORY
 from chainrule.wire.errors import TooMuch
 from chainrule.wire.job import JobState
+from chainrule.wire.layers import LayerFigures
 from chainrule.wire.spec import JobSpec
 
 EVENT_SECONDS = 0.5
@@ -126,7 +128,9 @@ class Progress:
             metrics["train"] = {"loss": report["steps"][-1][1]}
         if report["evaluations"]:
             *_, metrics["validation"], _ = report["evaluations"][-1]
+        layers = diagnose([LayerFigures.from_document(layer) for layer in report["layers"]])
         return {
+            **({"layers": [layer.document() for layer in layers]} if layers else {}),
             "version": self.version,
             "epoch": self._epoch(self.version),
             "workers": report["workers"],

@@ -23,6 +23,7 @@ from chainrule.server.tables import checkpoints, evaluations, events, fingerprin
 from chainrule.wire.errors import InvalidJob, JobNotFinished, JobNotFound, LaunchFailed, TooMuch, Violation
 from chainrule.wire.faults import fail_at
 from chainrule.wire.job import Job, JobEvent, JobState
+from chainrule.wire.layers import LayerFigures
 from chainrule.wire.messages import event_to_message
 
 Row = sa.RowMapping
@@ -287,7 +288,8 @@ def _job(row: Row) -> Job:
         *("id", "name", "reason", "version", "steps", "epoch", "workers", "max_workers", "metrics"),
         *("confusion", "weights_sha256", "samples_per_second", "events"),
     )
-    return Job(state=JobState(row["state"]), **{key: row[key] for key in plain} | moments)
+    layers = tuple(map(LayerFigures.from_document, row["layers"]))
+    return Job(state=JobState(row["state"]), layers=layers, **{key: row[key] for key in plain} | moments)
 
 
 def _moment(seconds: float | None) -> datetime | None:

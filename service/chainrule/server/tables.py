@@ -16,7 +16,10 @@ UPGRADES = {
         "ALTER TABLE evaluations ADD COLUMN metrics JSON NOT NULL DEFAULT '{}'",
         "ALTER TABLE evaluations ADD COLUMN confusion JSON NOT NULL DEFAULT '{}'",
     ),
-    3: ("ALTER TABLE jobs ADD COLUMN figures JSON NOT NULL DEFAULT '{}'",),
+    3: (
+        "ALTER TABLE jobs ADD COLUMN layers JSON NOT NULL DEFAULT '[]'",
+        "ALTER TABLE jobs ADD COLUMN figures JSON NOT NULL DEFAULT '{}'",
+    ),
 }
 """What makes the tables of a version those of the next; tables that are new are made without it."""
 
@@ -46,6 +49,7 @@ jobs = Table(
     Column("max_workers", Integer, nullable=False),  # at present; the specification stays as it was submitted
     Column("metrics", JSON, nullable=False, default=dict),
     Column("confusion", JSON, nullable=False, default=dict),  # at the end: right class -> predicted class -> weight
+    Column("layers", JSON, nullable=False, default=list),  # how each one learns, as of the last report that told it
     Column("weights_sha256", String),
     Column("machines", JSON, nullable=False, default=list),  # each kind that has taken part: cpu, numpy, blas
     Column("faults", JSON, nullable=False, default=dict),  # what training has survived: kind -> how often

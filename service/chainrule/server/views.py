@@ -11,7 +11,7 @@ from chainrule.wire.job import Job
 from chainrule.wire.spec import JobSpec
 from chainrule.wire.validation import parse_spec
 
-_HEAVY = ("confusion",)
+_HEAVY = ("confusion", "layers")
 
 
 def job_view(job: Job, health: Health, losses: list[float] | None = None) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def job_view(job: Job, health: Health, losses: list[float] | None = None) -> dic
     return document
 
 
-def details(row: Row) -> dict[str, Any]:
+def details(job: Job, row: Row) -> dict[str, Any]:
     """Return what the page of one job shows beside that: specification, network, data, workers, phases."""
     spec = parse_spec(row["spec"])
     summary = None if row["data"] is None else DatasetSummary.from_document(row["data"])
@@ -35,6 +35,7 @@ def details(row: Row) -> dict[str, Any]:
             "network": _network(spec, summary),
             "data": None if summary is None else _data(summary, spec),
             "figures": dict(row["figures"]),
+            "layers": [layer.document() for layer in job.layers],
             "faults": dict(row["faults"]),
             "machines": list(row["machines"]),
             "confusion": dict(row["confusion"]),

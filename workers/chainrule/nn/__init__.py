@@ -15,10 +15,11 @@ from chainrule.nn.backpropagation import (
     weighted_sums,
 )
 from chainrule.nn.check import LayerCheck, check_gradients, check_layers
-from chainrule.nn.clipping import clip_by_global_norm, clip_by_layer_norm, clip_by_value
+from chainrule.nn.clipping import clip_by_global_norm, clip_by_layer_norm, clip_by_value, norm
 from chainrule.nn.dropout import Draw, draw_for
 from chainrule.nn.in_blocks import Optimizer
 from chainrule.nn.initializers import INITIALIZERS, initialize
+from chainrule.nn.layers import Gradient, gradients, live_neurons, relative_change, saturated_share
 from chainrule.nn.losses import LOSSES, Loss, one_hot
 from chainrule.nn.mean import Mean
 from chainrule.nn.network import Network, predict
@@ -43,6 +44,7 @@ __all__ = [
     "Array",
     "Backpropagation",
     "Draw",
+    "Gradient",
     "LayerCheck",
     "Loss",
     "Mean",
@@ -70,14 +72,19 @@ __all__ = [
     "clip_by_value",
     "draw_for",
     "generator",
+    "gradients",
     "initialize",
     "l1",
     "l2",
     "limit_norms",
+    "live_neurons",
+    "norm",
     "one_hot",
     "output_gradient",
     "parameter_count",
     "predict",
+    "relative_change",
+    "saturated_share",
     "softmax_jacobian",
     "weight_gradient",
     "weighted_sums",

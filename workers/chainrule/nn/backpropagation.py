@@ -94,11 +94,13 @@ class Backpropagation:
         draw: Draw | None = None,
         w: Weights = None,
         done: Callable[[int], object] | None = None,
+        see: Callable[[int, Array], object] | None = None,
     ) -> float:
         """Overwrite `gradient` by Σ_i w_i ∂E_i/∂θ over the rows of X, and return Σ_i w_i E_i.
 
         d^L = ∂A^L/∂Z^L · (d^{L+1} W^{L+1}); ∂E/∂W^L = d^Lᵀ A^{L-1}; ∂E/∂B^L = Σ_i d_i^L. From the last layer to the
-        first, done(L) is called as soon as `gradient` holds those of layer L.
+        first, done(L) is called as soon as `gradient` holds those of layer L, and see(L, A^L), before A^L of a hidden
+        layer is used up.
         """
         b = self._buffers_for(parameters, len(X))
         H = self._forward(b, parameters, X, draw)
@@ -112,6 +114,8 @@ class Backpropagation:
                 d = output_gradient(b.d[L], parameters.W[L], b.d[L - 1])
                 if draw and L - 1 in b.M:
                     d *= b.M[L - 1]
+                if see:
+                    see(L - 1, b.A[L - 1])
                 self._activations[L - 1].pull_back(b.A[L - 1], b.K[L - 1], d)
         return loss
 

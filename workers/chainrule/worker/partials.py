@@ -12,6 +12,7 @@ from chainrule.data.shards import RowOrder, Shard
 from chainrule.nn import LOSSES, Array, Backpropagation, Network, Parameters, aligned_empty, draw_for, one_hot
 from chainrule.wire.partials import Partial, Sums
 from chainrule.wire.spec import JobSpec
+from chainrule.worker.activity import Activity
 
 Done: TypeAlias = Callable[[int], object]
 
@@ -22,12 +23,20 @@ class PartialComputer:
     """Computes partials for any node whose shards `shards` can give.
 
     Each shard's gradient is computed by itself, from a mini-batch of the same shape whoever computes it: the bits of a
-    matrix product may depend on its shape.
+    matrix product may depend on its shape. `activity` is shown a mini-batch now and then.
     """
 
-    def __init__(self, spec: JobSpec, network: Network, steps_per_epoch: int, shards: Mapping[int, Shard]) -> None:
+    def __init__(
+        self,
+        spec: JobSpec,
+        network: Network,
+        steps_per_epoch: int,
+        shards: Mapping[int, Shard],
+        activity: Activity | None = None,
+    ) -> None:
         self._spec, self._network, self._steps_per_epoch, self._shards = spec, network, steps_per_epoch, shards
         self._step = Backpropagation(network, spec.rows_per_shard)
+        self._activity = activity or Activity(network)
         self._X = aligned_empty((spec.rows_per_shard, network.sizes[0]))
         self._orders: dict[int, RowOrder] = {}
         self._free: list[Parameters] = []
@@ -95,7 +104,8 @@ class PartialComputer:
         data, draw = self._shards[shard], draw_for(self._spec.training.seed, version, shard)
         X = np.take(data.X, rows, axis=0, out=self._X[: len(rows)], mode="clip")  # "raise" would copy twice
         w = None if data.weights is None else data.weights[rows]
-        loss = self._step.loss_and_gradient(parameters, X, self._targets(data.Y[rows]), gradient, draw, w, done)
+        Y, see = self._targets(data.Y[rows]), self._activity.look(len(rows))
+        loss = self._step.loss_and_gradient(parameters, X, Y, gradient, draw, w, done, see)
         return Sums(loss, len(rows) if w is None else float(w.sum(dtype=np.float64)))
 
     def _order(self, shard: int) -> RowOrder:

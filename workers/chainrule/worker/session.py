@@ -19,6 +19,7 @@ from chainrule.wire.errors import Fenced
 from chainrule.wire.messages import spec_from_message
 from chainrule.wire.partials import Partial
 from chainrule.wire.status import from_call
+from chainrule.worker.activity import Activity
 from chainrule.worker.direct import DirectStream
 from chainrule.worker.machine import Machine
 from chainrule.worker.streams import LocalStream, RemoteStream, Stream
@@ -43,6 +44,7 @@ class Session:
             raise from_call(error) from None
         self.spec = spec_from_message(self._joined.spec)
         self.network = self.spec.network.network(tuple(self._joined.layer_sizes))
+        self.activity = Activity(self.network)
         self.steps_per_epoch = int(self._joined.steps_per_epoch)
         self._stream = self._open(address.rpartition(":")[0])
         self._left = threading.Event()
@@ -100,8 +102,10 @@ class Session:
 
     def _beat(self) -> None:
         """Renew the lease until the session ends. If the server is gone or refuses, the stream ends by itself."""
-        beat = pb.HeartbeatRequest(generation=self._joined.generation, incarnation=self._joined.incarnation)
-        while not self._left.wait(self._joined.heartbeat_seconds):
+        joined = self._joined
+        while not self._left.wait(joined.heartbeat_seconds):
+            seen = [layer.message() for layer in self.activity.layers]
+            beat = pb.HeartbeatRequest(generation=joined.generation, incarnation=joined.incarnation, layers=seen)
             try:
                 self._stub.Heartbeat(beat, timeout=CALL_SECONDS)
             except grpc.RpcError as error:

@@ -15,7 +15,7 @@ from chainrule.worker.session import Session
 def train(address: str, job_id: str, worker: str, shards: Mapping[int, Shard]) -> None:
     """Pull weights, compute partials and push them until the job has ended. One BLAS thread, so that bits repeat."""
     with threadpool_limits(1, user_api="blas"), Session(address, job_id, worker, describe_machine()) as session:
-        computer = PartialComputer(session.spec, session.network, session.steps_per_epoch, shards)
+        computer = PartialComputer(session.spec, session.network, session.steps_per_epoch, shards, session.activity)
         for work in session.work():
             for node in work.nodes:
                 room = session.room(work.version) if work.train else None

@@ -1,7 +1,7 @@
 // One chart: lines over a common x, with values where the pointer or the arrow keys are, and zoom.
 
 import { announce, h, say } from "./dom.js";
-import { metricValue } from "./format.js";
+import { axisValue, metricValue } from "./format.js";
 import { joined, nearest } from "./series.js";
 import uPlot from "./vendor/uplot/uPlot.esm.js";
 
@@ -53,11 +53,11 @@ export class Chart {
     const ink = css("--quiet"), grid = { stroke: css("--grid"), width: 1 }, font = `11px ${css("--sans")}`;
     const [{ metric }] = this.lines;
     const y = { stroke: ink, grid, font, ticks: { show: false }, size: 62, gap: 6,
-      values: (_, splits) => splits.map((split) => (split === null ? "" : metricValue(metric, split))) };
+      values: (_, splits) => splits.map((split) => (split === null ? "" : axisValue(metric, split))) };
     const x = { stroke: ink, grid: { show: false }, font, ticks: { ...grid, size: 4 }, size: 30, gap: 4, space: 70,
       values: (_, splits) => splits.map((split) => this.view.axis.write(split)) };
     return {
-      width: this.width(), height: this.height,
+      width: this.width(), height: this.height, padding: [10, 12, 0, 0],
       scales: { x: { time: false, range: (_, low, high) => this.range(low, high) }, y: { distr: this.view.log ? 3 : 1 } },
       axes: [x, y],
       legend: { show: false },

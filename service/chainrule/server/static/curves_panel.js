@@ -16,9 +16,12 @@ const REST = 2500; // milliseconds between two looks at a job that trains
 const BUCKETS = 1000;
 
 export class CurvesPanel {
-  /** `jobs` are ids; `charts` gives, for the names of all curves, [{title, large, lines: [{job, metric, name, colour}]}]. */
-  constructor(jobs, charts) {
-    Object.assign(this, { jobs, arrange: charts, charts: new Map(), found: new Map(), group: `curves-${jobs.join("-")}` });
+  /**
+   * `beside` stands behind the large chart. `jobs` are ids; `charts` gives, for the names of all curves,
+   * [{title, large, lines: [{job, metric, name, colour}]}].
+   */
+  constructor(jobs, charts, beside = null) {
+    Object.assign(this, { jobs, arrange: charts, beside, charts: new Map(), found: new Map(), group: `curves-${jobs.join("-")}` });
     this.axis = AXES[asked("x")] ? asked("x") : "step";
     this.log = asked("log") === "1";
     this.weight = Math.min(0.99, Math.max(0, Number(asked("smooth")) || 0));
@@ -113,9 +116,12 @@ export class CurvesPanel {
   chart(title, large) {
     if (!this.charts.has(title)) {
       const chart = new Chart(title, { group: this.group, height: large ? 320 : 190, zoom: (range) => this.zoom(range) });
-      if (large) chart.element.classList.add("large");
       this.charts.set(title, chart);
       this.body.append(chart.element);
+      if (large) {
+        chart.element.classList.add("large");
+        if (this.beside) this.body.append(this.beside);
+      }
     }
     return this.charts.get(title);
   }

@@ -33,7 +33,7 @@ function measured(value, largest, text) {
 
 /** Per layer: gradient, weights, update, dead and saturated neurons, and what is wrong in a word. */
 export function layersPanel(job) {
-  const layers = job.figures.layers ?? [];
+  const layers = job.layers ?? [];
   const heading = h("h2", {}, "Layers");
   if (!layers.length) return [heading, h("p", { class: "quiet" }, job.version ? "Nothing was told of its layers." : "They are looked at as soon as training begins.")];
   const largest = (name) => Math.max(...layers.map((layer) => layer[name] ?? 0));

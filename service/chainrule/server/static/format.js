@@ -17,6 +17,11 @@ export function percent(value) {
   return absent(value) ? ABSENT : `${(Math.floor(value * 1000 + 1e-9) / 10).toFixed(1)} %`;
 }
 
+/** A share on an axis: 25 %. */
+export function axisValue(metric, value) {
+  return metric.endsWith("accuracy") ? `${Number((100 * value).toFixed(1))} %` : metricValue(metric, value);
+}
+
 /** A whole number with thin spaces: 12 345. */
 export function count(value) {
   return absent(value) ? ABSENT : Math.round(value).toString().replace(/\B(?=(\d{3})+$)/g, "\u202f");

@@ -63,16 +63,16 @@ class JobPage {
     this.banner = h("div", { class: "banner" }, this.health.element);
     this.buttons = h("div", { class: "actions" });
     this.tiles = new Tiles();
-    this.curves = new CurvesPanel([this.id], (names) => chartsOf(this.id, names));
     this.log = new EventLog(job.events_shown);
     this.panels = { layers: h("section", { class: "panel" }), workers: h("section", { class: "panel" }), phases: h("section", { class: "panel" }) };
+    this.curves = new CurvesPanel([this.id], (names) => chartsOf(this.id, names), this.panels.layers);
     this.record = h("div", { class: "record" });
     show(this.main,
       h("div", { class: "title" },
         h("div", {}, h("p", { class: "path" }, h("a", { href: "/" }, "Jobs"), " / ", h("code", { class: "id" }, job.id)), h("h1", {}, named(job.name))),
         this.buttons),
       this.banner, this.tiles.element,
-      h("div", { class: "columns" }, h("div", { class: "wide" }, this.curves.element, this.panels.layers),
+      h("div", { class: "columns" }, h("div", { class: "wide" }, this.curves.element),
         h("div", { class: "narrow" }, this.panels.phases, this.panels.workers, this.log.element)),
       this.record);
     this.draw(job);
@@ -80,8 +80,8 @@ class JobPage {
   }
 
   draw(job) {
-    const before = this.job;
-    this.job = job;
+    const before = this.drawn;
+    this.job = this.drawn = job;
     document.title = `${job.health.word}: ${job.name} · Chainrule`;
     this.banner.dataset.level = job.health.level;
     this.health.update(job);

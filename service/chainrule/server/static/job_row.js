@@ -61,7 +61,7 @@ export class JobRow {
 
   draw(losses) {
     this.drawn = true;
-    draw(this.spark, losses, progress(this.job), this.job.health.level);
+    draw(this.spark, losses, this.job.health.level);
   }
 
   /** Let the age be that of now. */

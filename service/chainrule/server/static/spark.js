@@ -13,16 +13,15 @@ export function spark() {
   return s("svg", view, area, line, dot);
 }
 
-/** Draw losses into a sparkline, as far as the job has come. */
-export function draw(svg, losses, share, level) {
+/** Draw losses into a sparkline. */
+export function draw(svg, losses, level) {
   const finite = losses.filter((loss) => loss !== null);
   const [area, line, dot] = svg.children;
   svg.setAttribute("data-level", level);
   if (finite.length < 2) return line.setAttribute("d", "");
   const low = Math.min(...finite), span = Math.max(...finite) - low || 1;
-  const width = Math.max(0.08, Math.min(1, share || 1)) * (WIDTH - 2 * EDGE);
   const points = losses
-    .map((loss, i) => [EDGE + (i / (losses.length - 1)) * width, loss])
+    .map((loss, i) => [EDGE + (i / (losses.length - 1)) * (WIDTH - 2 * EDGE), loss])
     .filter(([, loss]) => loss !== null)
     .map(([x, loss]) => [x.toFixed(1), (HEIGHT - EDGE - ((loss - low) / span) * (HEIGHT - 2 * EDGE)).toFixed(1)]);
   const path = points.map((point) => point.join(",")).join("L");

@@ -7,8 +7,8 @@ const SHAPES = {
   done: "M3 8.5l3.2 3.2L13 5",
   bad: "M4 4l8 8M12 4l-8 8",
   warn: "M8 3v6.5M8 12.6v.4",
-  wait: "M8 4v4l3 2",
-  busy: "M8 3v3M8 10v3M3 8h3M10 8h3",
+  wait: "M8 4.5V8l2.2 1.6M8 2a6 6 0 1 0 .01 0",
+  busy: "M8 2v3M8 11v3M2 8h3M11 8h3",
   rest: "M6 4v8M10 4v8",
 };
 
