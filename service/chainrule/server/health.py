@@ -13,7 +13,7 @@ from chainrule.wire.layers import LayerFigures
 
 ENOUGH_POINTS = 8
 """Of the loss: with fewer nothing is said."""
-RISE, LOST = 2.0, 0.2
+RISE, LOST = 2.0, 0.03
 """A loss diverges that is so many times the best one so far, and has lost this part of what was gained."""
 FLAT = 0.005
 """A loss that has fallen by a smaller part over the last third of training stands still."""
@@ -62,7 +62,7 @@ def verdict(job: Job, facts: Facts) -> Health:
 def _running(job: Job, facts: Facts) -> Health:
     if not job.workers:
         return Health("wait", "waiting", "it has no worker at present: training goes on as soon as one joins")
-    found = _diverging(facts.losses) or _layers(job.layers) or _stalled(facts) or _overfitting(facts.validation)
+    found = _diverging(facts.losses) or _layers(job.layers) or _stalled(facts) or _overfitting(facts)
     return found or _learning(facts.losses)
 
 
@@ -104,9 +104,11 @@ def _stalled(facts: Facts) -> Health | None:
     return None
 
 
-def _overfitting(validation: Sequence[float]) -> Health | None:
-    finite = [loss for loss in validation if math.isfinite(loss)]
-    if len(finite) < ENOUGH_POINTS or median(finite[-3:]) < GAP * max(min(finite), 1e-12):
+def _overfitting(facts: Facts) -> Health | None:
+    finite = [loss for loss in facts.validation if math.isfinite(loss)]
+    if min(len(finite), len(facts.losses)) < ENOUGH_POINTS or median(finite[-3:]) <= GAP * min(finite):
+        return None
+    if median(facts.losses[-3:]) > GAP * min(facts.losses):  # it is not the validation rows alone
         return None
     return Health(
         "warn",

@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 import { count, moment, number, percent, rate } from "./format.js";
-import { chip } from "./status.js";
+import { chip, ended } from "./status.js";
 
 const PHASES = {
   compute: "forward passes and back-propagation",
@@ -52,7 +52,7 @@ export function layersPanel(job) {
 /** Who computes which shards, how fast, and how far behind. */
 export function workersPanel(job) {
   const members = job.figures.members ?? [];
-  const lost = job.faults.leases_ended ?? 0;
+  const lost = job.faults.leases_ended ?? 0, over = ended(job);
   const row = (member) => h("tr", {},
     h("th", { scope: "row" }, member.name, h("span", { class: "quiet" }, ` #${member.incarnation}`)),
     h("td", {}, member.shards.map(([low, high]) => (high - low === 1 ? `${low}` : `${low}–${high - 1}`)).join(", ") || "–"),
@@ -60,8 +60,8 @@ export function workersPanel(job) {
     h("td", { class: "number" }, count(member.leases_lost)));
   const columns = [["worker #incarnation"], ["shards"], ["samples/s", "number"], ["lag", "number"], ["lost leases", "number"]];
   return [
-    h("h2", {}, "Workers"),
-    members.length ? table("Workers", columns, members.map(row)) : h("p", { class: "quiet" }, "No worker has joined yet."),
+    h("h2", {}, over ? "Workers, as they were last" : "Workers"),
+    members.length ? table("Workers", columns, members.map(row)) : h("p", { class: "quiet" }, over ? "Nothing was told of them." : "No worker has joined yet."),
     h("p", { class: "quiet" }, `${count(lost)} ${lost === 1 ? "lease" : "leases"} lost in all; lag in steps; #: the incarnation.`),
   ];
 }
@@ -81,5 +81,5 @@ export function phasesPanel(job) {
   const row = (phase) => h("tr", { title: PHASES[phase] }, h("th", { scope: "row" }, h("i", { class: `swatch ${phase}` }), phase),
     h("td", { class: "quiet says" }, PHASES[phase]), h("td", { class: "number" }, moment(phases[phase] / steps)), h("td", { class: "number" }, percent(phases[phase] / total)));
   return [heading, bar, h("table", { class: "plain legend" }, h("caption", { class: "unseen" }, "Phases of a step"), h("tbody", {}, known.map(row))),
-    h("p", { class: "quiet" }, `Means over ${count(steps)} steps, ${moment(total / steps)} each.`)];
+    h("p", { class: "quiet" }, steps === 1 ? "Of one step." : `Means over ${count(steps)} steps, ${moment(total / steps)} each.`)];
 }
