@@ -19,37 +19,46 @@ def layers(**words):
     return tuple(LayerFigures(number, diagnosis=words.get(f"layer{number}", "")) for number in range(1, 5))
 
 
-@pytest.mark.parametrize(
-    ("found", "level", "word", "part"),
-    [
-        (verdict(job(), Facts(FALLING)), "good", "healthy", "the loss falls: 2.1 → 0.1"),
-        (verdict(job(), Facts([2.0])), "good", "healthy", "just begun"),
-        (verdict(job(), Facts([*STEPS, 0.2, 0.3, 0.6, 0.9, 1.4])), "bad", "diverging", "from 0.2 to 0.9"),
-        (verdict(job(), Facts([*FALLING, math.nan])), "bad", "diverging", "not a finite number"),
-        (verdict(job(), Facts([2.3] * 30)), "warn", "not learning", "where it began"),
-        (verdict(job(), Facts([*FALLING, *[0.1] * 80])), "good", "plateau", "stays at 0.1"),
-        (verdict(job(), Facts(FALLING, [*STEPS, 0.2, 0.5, 0.6, 0.6])), "warn", "overfitting", "from 0.2 to 0.6"),
-        (verdict(job(layers=layers(layer1="vanishing", layer2="vanishing")), Facts(FALLING)), "warn", "vanishing gradients", "layers 1, 2"),
-        (verdict(job(layers=layers(layer3="exploding")), Facts(FALLING)), "bad", "exploding gradients", "layer 3"),
-        (verdict(job(layers=layers(layer2="dead")), Facts(FALLING)), "warn", "dead neurons", "layer 2"),
-        (verdict(job(), Facts(FALLING, seconds_since_step=30, seconds_of_step=0.1)), "warn", "stalled", "no step for 30 s"),
-        (verdict(job(workers=0), Facts(FALLING)), "wait", "waiting", "no worker"),
-        (verdict(job(JobState.QUEUED, reason="waits for 8 CPUs"), Facts()), "wait", "waiting", "waits for 8 CPUs"),
-        (verdict(job(JobState.STARTING), Facts()), "busy", "starting", "workers start"),
-        (verdict(job(JobState.PAUSED, reason="paused by the user at step 3"), Facts()), "rest", "paused", "at step 3"),
-        (verdict(job(JobState.CANCELLED), Facts()), "rest", "cancelled", "by the user"),
-        (verdict(job(JobState.FAILED, reason="no such file"), Facts([math.nan])), "bad", "failed", "no such file"),
-        (verdict(job(JobState.SUCCEEDED, metrics={"validation": {"accuracy": 0.97}}), Facts()), "done", "done", "accuracy 0.97"),
-        (verdict(job(JobState.SUCCEEDED, metrics={"train": {"loss": 0.5}}), Facts()), "done", "done", "training loss 0.5"),
-    ],
-)  # fmt: skip
-def test_one_word_and_one_sentence(found, level, word, part):
+VANISHING = layers(layer1="vanishing", layer2="vanishing")
+RUNNING = [
+    (job(), Facts(FALLING), "good", "healthy", "the loss falls: 2.1 → 0.1"),
+    (job(), Facts([2.0]), "good", "healthy", "just begun"),
+    (job(), Facts([*STEPS, 0.2, 0.3, 0.6, 0.9, 1.4]), "bad", "diverging", "from 0.2 to 0.9"),
+    (job(), Facts([*FALLING, math.nan]), "bad", "diverging", "not a finite number"),
+    (job(), Facts([2.3] * 30), "warn", "not learning", "where it began"),
+    (job(), Facts([*FALLING, *[0.1] * 80]), "good", "plateau", "stays at 0.1"),
+    (job(), Facts(FALLING, [*STEPS, 0.2, 0.5, 0.6, 0.6]), "warn", "overfitting", "from 0.2 to 0.6"),
+    (job(), Facts(FALLING, (), 30, 0.1), "warn", "stalled", "no step for 30 s"),
+    (job(), Facts(FALLING, (), 30, 20), "good", "healthy", "the loss falls"),
+    (job(workers=0), Facts(FALLING), "wait", "waiting", "no worker"),
+    (job(layers=VANISHING), Facts(FALLING), "warn", "vanishing gradients", "layers 1, 2"),
+    (job(layers=layers(layer3="exploding")), Facts(FALLING), "bad", "exploding gradients", "layer 3"),
+    (job(layers=layers(layer2="dead")), Facts(FALLING), "warn", "dead neurons", "layer 2"),
+]
+ACCURATE, TRAINED = {"validation": {"accuracy": 0.97}}, {"train": {"loss": 0.5}}
+OTHERS = [
+    (job(JobState.QUEUED, reason="waits for 8 CPUs"), "wait", "waiting", "waits for 8 CPUs"),
+    (job(JobState.STARTING), "busy", "starting", "workers start"),
+    (job(JobState.PAUSED, reason="paused by the user at step 3"), "rest", "paused", "at step 3"),
+    (job(JobState.CANCELLED), "rest", "cancelled", "by the user"),
+    (job(JobState.FAILED, reason="no such file"), "bad", "failed", "no such file"),
+    (job(JobState.SUCCEEDED, metrics=ACCURATE), "done", "done", "validation accuracy 0.97"),
+    (job(JobState.SUCCEEDED, metrics=TRAINED), "done", "done", "training loss 0.5"),
+]
+
+
+@pytest.mark.parametrize(("job", "facts", "level", "word", "part"), RUNNING)
+def test_a_job_that_runs(job, facts, level, word, part):
+    found = verdict(job, facts)
     assert (found.level, found.word) == (level, word)
     assert part in found.sentence
 
 
-def test_a_slow_step_is_no_standstill():
-    assert verdict(job(), Facts(FALLING, seconds_since_step=30, seconds_of_step=20)).word == "healthy"
+@pytest.mark.parametrize(("job", "level", "word", "part"), OTHERS)
+def test_a_job_that_does_not(job, level, word, part):
+    found = verdict(job, Facts([math.nan]))
+    assert (found.level, found.word) == (level, word)
+    assert part in found.sentence
 
 
 def test_noise_around_a_tiny_loss_is_no_divergence():
