@@ -14,6 +14,7 @@ pytestmark = pytest.mark.xdist_group("service")
 LONG = 200_000
 SIGMOIDS = [{"units": 64, "activation": "sigmoid"}] * 8 + [{"activation": "softmax"}]
 VALUE = [{"units": 256, "activation": "relu"}, {"activation": "identity"}]
+RISING = {"loss": "mse", "schedule": {"warm_up": 1000}, "clipping": {"global_norm": 1.0}}
 STRANGE = "<script>alert(1)</script> \u202eשלום " + "w" * 150
 
 
@@ -50,11 +51,11 @@ def jobs(service, digits_csv, tmp_path_factory):
     found = {
         "done": submit(STRANGE, optimizer={"learning_rate": 0.1}, training={"epochs": 12}),
         "failed": submit("reckless", optimizer={"learning_rate": 1e20}, training={"epochs": 12}),
-        "diverging": submit("rising", VALUE, {"learning_rate": 20.0}, loss="mse", schedule={"warm_up": 1000}, clipping={"global_norm": 1.0}),
+        "diverging": submit("rising", VALUE, {"learning_rate": 20.0}, **RISING),
         "vanishing gradients": submit("deep", SIGMOIDS),
         "waiting": submit("large", training={"shards": 64}, cluster={"min_workers": 64, "max_workers": 64}),
         "healthy": submit("slow", [{"units": 1024}, {"units": 1024}, {}]),
-    }  # fmt: skip
+    }
     yield found
     for job in found.values():
         if service.json("show", job)["state"] not in ("SUCCEEDED", "FAILED", "CANCELLED"):

@@ -59,10 +59,10 @@ def test_a_job_has_all_that_its_page_shows(web, board, spec):
     web(scenario)
 
 
-@pytest.mark.parametrize("path", ["", "/events", "/curves", "/receipt", "/model"])
-def test_an_unknown_job_is_told(web, path):
+@pytest.mark.parametrize("what", ["", "/events", "/curves", "/receipt", "/model"])
+def test_an_unknown_job_is_told(web, what):
     async def scenario(web):
-        assert await web.get(f"/api/jobs/nobody{path}", 404) == {
+        assert await web.get(f"/api/jobs/nobody{what}", 404) == {
             "error": "there is no job 'nobody'",
             "code": "JobNotFound",
         }

@@ -1,5 +1,6 @@
 import asyncio
 import math
+import sqlite3
 import time
 
 import numpy as np
@@ -68,12 +69,20 @@ def test_a_connection_that_reads_cannot_write(history):
         history._connection.execute("DELETE FROM steps")
 
 
-def test_a_million_steps_are_read_beside_a_loop_that_goes_on(store, history, job_id):
-    rows = [(version, 1.0, 10, 0.01) for version in range(MILLION)]
-    store.update(job_id, NOW, {"version": MILLION}, history={"steps": rows})
+@pytest.fixture
+def million(path, job_id):
+    """A job of a million steps, of which SQLite has thought by itself."""
+    with sqlite3.connect(path) as connection:
+        numbers = f"WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n LIMIT {MILLION})"
+        connection.execute(f"INSERT INTO steps {numbers} SELECT ?, i, 1.0, 10, 0.01 FROM n", (job_id,))
+    connection.close()
+    return job_id
+
+
+def test_a_million_steps_are_read_beside_a_loop_that_goes_on(history, million):
 
     async def scenario():
-        reading = asyncio.create_task(history.read(history.steps, job_id))
+        reading = asyncio.create_task(history.read(history.steps, million))
         slowest = 0.0
         while not reading.done():
             began = time.perf_counter()

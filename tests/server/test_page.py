@@ -29,7 +29,7 @@ def ask(board, path, thread_launcher, tmp_path):
 def test_every_file_that_is_asked_for_is_there(ask):
     [index] = ask("/")
     files = re.findall(r'(?:src|href)="(/static/[^"]+)"', index.text)
-    imported = [f"/static/{name}" for path in OWN for name in re.findall(r'from "\./([^"]+)"', path.read_text())]
+    imported = {f"/static/{name}" for path in OWN for name in re.findall(r'from "\./([^"]+)"', path.read_text())}
     assert {file.rsplit(".")[-1] for file in files} == {"css", "js", "svg"}
     assert {answer.status_code for answer in ask(*files, *imported)} == {200}
 

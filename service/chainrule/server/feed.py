@@ -36,24 +36,22 @@ class Feed:
         """Return some events behind this one, none where it is the last, and whether none will come any more."""
         if self._last is None:
             self._last = number
-        if number >= self._last:
-            await self._catch_up(self._last)
+        await self._catch_up(number)
         first = self._last - len(self._recent)
         if number < first:
-            _, events = await self._look(number, EVENTS_AT_ONCE)
-            return False, events
-        events = list(islice(self._recent, number - first, number - first + EVENTS_AT_ONCE))
-        return self._ended and not events, events
+            over, events = await self._look(number, EVENTS_AT_ONCE)
+        else:
+            over, events = self._ended, list(islice(self._recent, number - first, number - first + EVENTS_AT_ONCE))
+        return over and not events, events
 
-    async def _catch_up(self, last: int) -> None:
-        """Read what is new, unless another watcher has done so since the feed was woken."""
+    async def _catch_up(self, number: int) -> None:
+        """Read on until there is something behind a number, or it is known that there is nothing yet."""
         wanted = self._woken
         async with self._one_at_a_time:
-            if self._seen >= wanted or last != self._last:
-                return
-            now = self._woken
-            self._ended, events = await self._look(last, EVENTS_AT_ONCE)
-            self._recent.extend(events)
-            self._last = last + len(events)
-            if len(events) < EVENTS_AT_ONCE:
-                self._seen = now
+            while self._last is not None and number >= self._last and self._seen < wanted:
+                now = self._woken
+                over, events = await self._look(self._last, EVENTS_AT_ONCE)
+                self._recent.extend(events)
+                self._last += len(events)
+                if len(events) < EVENTS_AT_ONCE:
+                    self._seen, self._ended = now, over
