@@ -7,7 +7,7 @@ work is on its way without another thread having to wake up.
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from chainrule.data.shard_tree import Node
 from chainrule.data.work import Work
@@ -18,6 +18,7 @@ from chainrule.parameter_server.inspection import Inspection
 from chainrule.parameter_server.phases import UNKNOWN, Seconds, Stopwatch
 from chainrule.parameter_server.plan import Outcome, Result, Snapshot, Step
 from chainrule.parameter_server.reports import News, Report
+from chainrule.parameter_server.roll import Roll
 from chainrule.parameter_server.state import TrainingState
 from chainrule.wire.errors import Fenced, TrainingFailed
 from chainrule.wire.faults import fail_at
@@ -47,7 +48,7 @@ class Coordinator:
         self._overtaken: set[int] = set()
         self._failure: str | None = None
         self._news = News()
-        self._stopwatch = Stopwatch(clock())
+        self._stopwatch, self._roll = Stopwatch(clock()), Roll(clock())
 
     @property
     def generation(self) -> int:
@@ -88,6 +89,7 @@ class Coordinator:
         with self._lock:
             incarnation = self._state.join(self._clock())
             self._names[incarnation] = name
+            self._roll.join(incarnation, name)
             if name in self._dismissed:  # it was still on its way
                 self._state.dismiss(incarnation)
             self._tell()
@@ -151,6 +153,7 @@ class Coordinator:
                 self._state.members.answer(incarnation, version)
             if outcome is Outcome.APPLIED:  # what is late took its time in another step
                 self._stopwatch.arrived(incarnation, arrived, seconds)
+                self._roll.applied(incarnation, version, node, partial.training.weight)
             self._news.pushes[outcome] += 1
             if step is not None:
                 self._record(step, judged, applied)
@@ -253,6 +256,7 @@ class Coordinator:
             now = self._clock()
             for incarnation in self._state.expire(now):
                 self._news.leases_ended += 1
+                self._roll.lose(incarnation)
                 self._warn(f"worker {self._names[incarnation]} has been silent for too long; its shards go on")
             overtaken = self._state.overtake(now)
             for incarnation in overtaken.keys() - self._overtaken:
@@ -276,6 +280,11 @@ class Coordinator:
             members, version = self._state.members, self._state.version
             layers, staleness = self._layers.take(tuple(members)), members.staleness(version)
             return news.report(version, len(members), staleness, layers, ended)
+
+    def roll(self) -> list[dict[str, Any]]:
+        """Return who is there and what they have done since the last call."""
+        with self._lock:
+            return self._roll.told(self._state.members, self._state.version, self._clock())
 
     @property
     def _ended(self) -> bool:

@@ -3,6 +3,7 @@
 import logging
 import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -29,6 +30,8 @@ from chainrule.wire.validation import parse_spec
 logger = logging.getLogger(__name__)
 REPORT_SECONDS = 0.1
 """The shortest time between two reports to the service."""
+ROLL_SECONDS = 1.0
+"""The shortest time between two that tell of each worker."""
 
 
 class ParameterServer:
@@ -56,6 +59,7 @@ class ParameterServer:
         self._saved = (state.version if state.version else -1, state.memory.ended)
         self._kept: int | None = None  # the version of the best weights so far, of a job that stops early
         self._ended, self._saving = threading.Event(), threading.Lock()
+        self._told = (float("-inf"), 0)  # when each worker was last told of, and how many they were
 
     def serve(self) -> None:
         """Serve until the job has ended or the service says stop."""
@@ -135,9 +139,18 @@ class ParameterServer:
             machines=report.machines,
             warnings=report.warnings,
             ended=report.ended,
+            **self._roll(report),
         )
         self._send_checkpoints(report)
         return report.ended
+
+    def _roll(self, report: Report) -> dict[str, Any]:
+        """Return what there is to tell of each worker, now and then, and when one has come or gone."""
+        now = time.monotonic()
+        if report.ended or (report.workers == self._told[1] and now < self._told[0] + ROLL_SECONDS):
+            return {}
+        self._told = now, report.workers
+        return {"members": self._coordinator.roll()}
 
     def _send_checkpoints(self, report: Report) -> None:
         for checkpoint in report.checkpoints:

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
+from chainrule.server.changes import Changes
+from chainrule.server.feed import Feed
 from chainrule.server.jobs import Move
 from chainrule.server.live import Ended, LiveJob, Waiting
 from chainrule.server.store import History, Store
@@ -16,7 +19,6 @@ from chainrule.wire.layers import LayerFigures
 
 P = ParamSpec("P")
 T = TypeVar("T")
-EVENTS_AT_ONCE = 200
 
 
 class Board:
@@ -26,7 +28,8 @@ class Board:
         self.store, self.now = store, now
         # One thread: the store has one connection, and its calls keep their order.
         self._executor = ThreadPoolExecutor(1, "store")
-        self._news: dict[str, asyncio.Event] = {}
+        self._feeds: dict[str, Feed] = {}
+        self.changes = Changes()
         self.live: dict[str, LiveJob] = {}
         self.ended, self.waiting = Ended(), Waiting()
         for row in store.rows_in(JobState.QUEUED):
@@ -99,20 +102,30 @@ class Board:
         self.states = await self.read(self.store.count_states)
         self._wake(job_id)
 
-    async def watch(self, job_id: str, after: int) -> AsyncIterator[bytes]:
+    async def watch(self, job_id: str, after: int) -> AsyncGenerator[bytes, None]:
         """Yield events after+1, after+2, ... serialised, as they happen; end behind the event of a final state."""
-        while True:
-            job = await self.read(self.store.job, job_id)
-            news = self._news.setdefault(job_id, asyncio.Event())
-            events = await self.read(self.store.events_behind, job_id, after, EVENTS_AT_ONCE)
-            for event in events:
-                yield event
-            after += len(events)
-            if not events and job.state.final:
-                self._news.pop(job_id, None)
-                return
-            if not events:
-                await news.wait()
+        feed = self._feeds.setdefault(job_id, Feed(partial(self._look, job_id)))
+        feed.watchers += 1
+        try:
+            while True:
+                news = feed.news
+                ended, events = await feed.behind(after)
+                for event in events:
+                    yield event
+                after += len(events)
+                if ended:
+                    return
+                if not events:
+                    await news.wait()
+        finally:
+            feed.watchers -= 1
+            if not feed.watchers and self._feeds.get(job_id) is feed:
+                del self._feeds[job_id]
+
+    async def _look(self, job_id: str, after: int, limit: int) -> tuple[bool, list[bytes]]:
+        """Return whether a job has ended, and then its events: none comes after those."""
+        job = await self.read(self.store.job, job_id)
+        return job.state.final, await self.read(self.store.events_behind, job_id, after, limit)
 
     async def _tell(self, job: Job) -> Job:
         if job.state in (JobState.STARTING, JobState.RUNNING):
@@ -126,9 +139,10 @@ class Board:
         return job
 
     def _wake(self, job_id: str) -> None:
-        """Wake the watchers of a job; each waits for the event that it found before it looked."""
-        if job_id in self._news:
-            self._news.pop(job_id).set()
+        """Wake those who watch a job, or all jobs; each waits for the event that he found before he looked."""
+        self.changes.note(job_id)
+        if job_id in self._feeds:
+            self._feeds[job_id].wake()
 
     def close(self) -> None:
         """Finish what is under way and close the store."""

@@ -42,6 +42,9 @@ class Progress:
         self._backlog = Backlog(job_id, board)
         self._machines: list[dict[str, str]] = []
         self._faults: Counter[str] = Counter()
+        self._phases: Counter[str] = Counter()
+        self._phased = 0  # steps that these are the seconds of
+        self._members: list[dict[str, Any]] = []
 
     async def begin(self, version: int) -> None:
         """Note what the data has told, and the version that training goes on from."""
@@ -51,6 +54,7 @@ class Progress:
         live = self._board.live[self._job_id]
         live.checkpoint_moment = live.last_step = self._board.now().timestamp()
         live.checkpoint_seconds = self._spec.training.checkpoint_seconds
+        self._phases, self._phased = Counter(row["figures"].get("phases", {})), row["figures"].get("steps", 0)
         changes = {
             "data": self._summary.document(),
             "steps": self._summary.steps(self._spec),
@@ -70,7 +74,7 @@ class Progress:
         for warning in report["warnings"]:
             await self._backlog.write({}, ("warning", warning))
         self._count(report)
-        changes = self._changes(report, job.metrics)
+        changes = self._changes(report, job.metrics) | self._figures(report)
         event = self._event(report)
         await self._backlog.write(changes, event, {name: report[name] for name in HISTORY})
 
@@ -112,6 +116,16 @@ class Progress:
         refused = {f"pushes_{outcome}": count for outcome, count in report["pushes"].items() if outcome != "applied"}
         self._faults.update(refused, leases_ended=report["leases_ended"])
         self._machines += [machine for machine in report["machines"] if machine not in self._machines]
+
+    def _figures(self, report: dict[str, Any]) -> dict[str, Any]:
+        """Return how training goes as the page shows it, when there is more to tell than numbers that grow."""
+        self._phases.update(report["phases"])
+        self._phased += len(report["steps"])
+        if "members" in report:
+            self._members = report["members"]
+        elif not report["ended"]:
+            return {}
+        return {"figures": {"phases": dict(self._phases), "steps": self._phased, "members": self._members}}
 
     def _changes(self, report: dict[str, Any], metrics: dict[str, dict[str, float]]) -> dict[str, Any]:
         self.version = report["version"]

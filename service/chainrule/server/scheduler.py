@@ -48,6 +48,11 @@ class Scheduler:
         self._orders: set[asyncio.Task[Job]] = set()
         self._stopping = False
 
+    @property
+    def cpus(self) -> tuple[int, int]:
+        """The CPUs that jobs hold, and those that there are."""
+        return sum(each.run.held for each in self._running.values()), self._launcher.cpus
+
     async def recover(self) -> None:
         """Put the jobs that an earlier service left in the middle back into the queue."""
         for row in await self._board.read(self._board.store.rows_in, JobState.STARTING, JobState.RUNNING):

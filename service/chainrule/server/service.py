@@ -9,9 +9,13 @@ from dataclasses import dataclass
 
 from threadpoolctl import threadpool_limits
 
+from chainrule.server.api import Api
 from chainrule.server.board import Board
+from chainrule.server.charts import Charts
 from chainrule.server.data_dir import claimed
 from chainrule.server.datasets import Datasets
+from chainrule.server.fleet import Fleet
+from chainrule.server.history import History
 from chainrule.server.launcher import Launcher
 from chainrule.server.listeners import SERVICE, background, grpc_server, http_server, listening_socket
 from chainrule.server.metrics import Calls, JobCollector, new_registry
@@ -22,6 +26,8 @@ from chainrule.server.settings import Settings
 from chainrule.server.store import Store
 from chainrule.server.timing import Timing
 from chainrule.server.uploads import Uploads
+
+STORE = "chainrule.sqlite3"
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,7 @@ async def serving(settings: Settings) -> AsyncIterator[Addresses]:
         # Calls to predict run beside each other, and their BLAS threads would fight, also with those of workers here.
         stack.enter_context(threadpool_limits(1, user_api="blas"))
         folder = stack.enter_context(claimed(settings.data_dir))
-        board = Board(Store(folder / "chainrule.sqlite3"))
+        board = Board(Store(folder / STORE))
         stack.callback(board.close)
         datasets = Datasets(folder / "datasets", board)
         uploads = Uploads(folder / "datasets", datasets, board)
@@ -91,8 +97,13 @@ async def serving(settings: Settings) -> AsyncIterator[Addresses]:
         port, health = await stack.enter_async_context(calls)
         stack.push_async_callback(launcher.stop)
         await launcher.start()
-        app = http_app(registry=registry, jobs=board.all_jobs, ready=lambda: health.serving)
+        history = History(folder / STORE)
+        stack.callback(history.close)
+        fleet = Fleet(board, history, lambda: scheduler.cpus)
+        api = Api(board, fleet, Charts(board, history), scheduler)
+        app = http_app(registry=registry, api=api, ready=lambda: health.serving)
         await stack.enter_async_context(http_server(app, http))
+        stack.callback(api.closing.set)
         await stack.enter_async_context(background(launcher.keep_alive()))
         await stack.enter_async_context(background(scheduler.serve()))
         stack.push_async_callback(scheduler.stop)

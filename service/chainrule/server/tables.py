@@ -16,7 +16,10 @@ UPGRADES = {
         "ALTER TABLE evaluations ADD COLUMN metrics JSON NOT NULL DEFAULT '{}'",
         "ALTER TABLE evaluations ADD COLUMN confusion JSON NOT NULL DEFAULT '{}'",
     ),
-    3: ("ALTER TABLE jobs ADD COLUMN layers JSON NOT NULL DEFAULT '[]'",),
+    3: (
+        "ALTER TABLE jobs ADD COLUMN layers JSON NOT NULL DEFAULT '[]'",
+        "ALTER TABLE jobs ADD COLUMN figures JSON NOT NULL DEFAULT '{}'",
+    ),
 }
 """What makes the tables of a version those of the next; tables that are new are made without it."""
 
@@ -50,6 +53,7 @@ jobs = Table(
     Column("weights_sha256", String),
     Column("machines", JSON, nullable=False, default=list),  # each kind that has taken part: cpu, numpy, blas
     Column("faults", JSON, nullable=False, default=dict),  # what training has survived: kind -> how often
+    Column("figures", JSON, nullable=False, default=dict),  # as last told: phases in seconds, members
     Column("samples_per_second", Float, nullable=False, default=0.0),
     Column("created", Float, nullable=False),  # seconds since 1970
     Column("started", Float),

@@ -1,0 +1,63 @@
+"""A curve with any number of points as so many as a screen shows. Pure.
+
+Each bucket keeps its smallest and its largest value where they were, so that a spike stays a spike at any zoom, and
+its mean, for a smooth line. Buckets hold a power of two of points and begin at multiples of it: they stay the same
+while the curve grows, and so do the lines.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The extremes of each bucket, in order, and the mean of each at its middle; where `exact`, every point."""
+
+    x: Numbers
+    y: Numbers
+    mean_x: Numbers
+    mean: Numbers
+    exact: bool
+
+
+def window(x: Numbers, low: float | None, high: float | None) -> slice:
+    """Return which points, in order of x, are needed to draw from `low` to `high`: one more at each end."""
+    first = 0 if low is None else max(0, int(np.searchsorted(x, low, "left")) - 1)
+    last = len(x) if high is None else min(len(x), int(np.searchsorted(x, high, "right")) + 1)
+    return slice(first, max(first, last))
+
+
+def curve(x: Numbers, y: Numbers, buckets: int, first: int = 0) -> Curve:
+    """Return at most 2 * (buckets + 1) points of those that begin at number `first` of the whole curve."""
+    if len(x) <= 2 * buckets:
+        return Curve(x, y, x, y, True)
+    size = 1 << (-(-len(x) // buckets) - 1).bit_length()
+    head = min(-first % size, len(x))
+    pieces = [slice(0, head), slice(head, head + (len(x) - head) // size * size)]
+    pieces.append(slice(pieces[1].stop, len(x)))
+    parts = [_reduced(x[piece], y[piece], size) for piece in pieces if piece.start < piece.stop]
+    x, y, mean_x, mean = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Curve(x, y, mean_x, mean, False)
+
+
+def _reduced(x: Numbers, y: Numbers, size: int) -> tuple[Numbers, Numbers, Numbers, Numbers]:
+    size = min(size, len(x))
+    x, y = x.reshape(-1, size), y.reshape(-1, size)
+    finite = np.isfinite(y)
+    low = np.argmin(np.where(finite, y, np.inf), axis=1)
+    high = np.argmax(np.where(finite, y, -np.inf), axis=1)
+    chosen = np.sort(np.stack([low, high], axis=1), axis=1)
+    counts = finite.sum(axis=1)
+    sums = np.where(finite, y, 0.0).sum(axis=1)
+    mean = np.divide(sums, counts, out=np.full(len(y), np.nan), where=counts > 0)
+    return (
+        np.take_along_axis(x, chosen, 1).reshape(-1),
+        np.take_along_axis(y, chosen, 1).reshape(-1),
+        (x[:, 0] + x[:, -1]) / 2,
+        mean,
+    )
