@@ -1,4 +1,4 @@
-"""The whole synchronous training with real processes: a parameter server and two workers, each with one shard."""
+"""The whole synchronous training with real processes: a parameter server and some workers, each with one shard."""
 
 import json
 import os
@@ -27,7 +27,9 @@ WARM_UP_SECONDS = 1.0
 JOB = "bench"
 
 
-def write_job(folder: Path, sizes: tuple[int, ...], rows: int, shared_memory: bool, **training: Any) -> Path:
+def write_job(
+    folder: Path, sizes: tuple[int, ...], rows: int, shared_memory: bool, workers: int = WORKERS, **training: Any
+) -> Path:
     """Write a job on random data, with so many rows for each worker and step, and return its file."""
     inputs, *hidden, classes = sizes
     count, random = 4 * WORKERS * rows, np.random.default_rng(0)
@@ -43,10 +45,10 @@ def write_job(folder: Path, sizes: tuple[int, ...], rows: int, shared_memory: bo
         "data": {"train": str(table), "label": "label", "validation_fraction": 0.0},
         "network": {"layers": [*({"units": units} for units in hidden), {}]},
         "optimizer": {"name": "sgd", "learning_rate": 1e-3},
-        "training": {"epochs": 10**6, "batch_size": WORKERS * rows, "shards": WORKERS} | training,
-        "cluster": {"max_workers": WORKERS, "shared_memory": shared_memory},
+        "training": {"epochs": 10**6, "batch_size": workers * rows, "shards": workers} | training,
+        "cluster": {"max_workers": workers, "shared_memory": shared_memory},
     }
-    path = folder / f"{'-'.join(map(str, sizes))}-{rows}-{shared_memory}.json"
+    path = folder / f"{'-'.join(map(str, sizes))}-{rows}-{shared_memory}-{workers}.json"
     path.write_text(json.dumps(job))
     return path
 
@@ -71,7 +73,7 @@ class Training:
             "data": summary.document(),
             "checkpoints": [],
         }
-        self._path = path
+        self._path, self._workers = path, spec.cluster.max_workers
 
     def run(self, seconds: float) -> dict[str, Any]:
         """Train for so long behind the warm-up. Return samples/s, the steps' seconds, and a step's phases'."""
@@ -91,9 +93,9 @@ class Training:
             script = [sys.executable, __file__, str(self._path), address]
             workers += [
                 subprocess.Popen([*script, str(k)], env=os.environ | ONE_THREAD, stderr=subprocess.DEVNULL)
-                for k in range(WORKERS)
+                for k in range(self._workers)
             ]
-            return _measure(events, seconds)
+            return _measure(events, seconds, self._workers)
         finally:
             for process in (server, *workers):
                 process.kill()
@@ -109,10 +111,10 @@ def _events(server: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
         yield event
 
 
-def _measure(events: Iterator[dict[str, Any]], seconds: float) -> dict[str, Any]:
-    """Take the steps that were done by both workers behind the warm-up."""
+def _measure(events: Iterator[dict[str, Any]], seconds: float, workers: int) -> dict[str, Any]:
+    """Take the steps that were done by all workers behind the warm-up."""
     reports = (event for event in events if event["event"] == "report")
-    ready = next(time.perf_counter() for event in reports if event["workers"] == WORKERS and event["steps"])
+    ready = next(time.perf_counter() for event in reports if event["workers"] == workers and event["steps"])
     steps, phases = [], Counter[str]()
     for report in reports:
         if time.perf_counter() > ready + WARM_UP_SECONDS:
