@@ -22,6 +22,7 @@ def places():
 
 
 @given(costs(), places(), st.integers(1, 300), st.sampled_from([1, 3, 8, 256]))
+@example(replace(COSTS, cores=1), HERE, 2, 3)
 def test_phases_are_durations(costs, place, workers, shards):
     told = forecast(counts(shards), costs, place, workers)
     assert min(told.phases.values()) >= -1e-9

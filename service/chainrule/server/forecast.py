@@ -97,7 +97,7 @@ class _Step:
         computing = costs.draws(n, counts.most_shards(n), n) + self._own_adds()
         arrivals = self._arrivals(computing)
         end = max(self._served(arrivals), self._all_work() if self.shares_cores else 0.0)
-        mean = float(np.mean(computing)) * (max(1.0, n / costs.cores) if self.shares_cores else 1.0)
+        mean = max(float(np.mean(computing)), self._computing / costs.cores if self.shares_cores else 0.0)
         computed = max(mean, float(computing[-1]))
         arrived = max(computed, float(arrivals[-1]))
         phases = {
@@ -179,12 +179,17 @@ class _Step:
         """All additions of partials by the server; the last one is part of the update."""
         return self.costs.add * max(0, self.partials - 2)
 
+    @property
+    def _computing(self) -> float:
+        """All processors' time to compute."""
+        return self.counts.shards * self.costs.shard(self.n)
+
     def _all_work(self) -> float:
         """Return how long all processors need for what there is to do, and the last partial, which is read alone."""
         costs, counts, n = self.costs, self.counts, self.n
         moved = counts.up * counts.parameters * self.partials if self.place.tcp else 0
         work = (
-            counts.shards * costs.shard(n)
+            self._computing
             + 2 * moved * costs.copy
             + self.partials * (costs.examine + self.talk.server + self.talk.worker)
             + self._adds
