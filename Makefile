@@ -5,7 +5,7 @@ PROTO_VENV := build/proto-venv
 PEERS_VENV := build/peers-venv
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help demo test soak bench bench-nn bench-peers bench-recovery bench-data lint format proto dashboards lock clean
+.PHONY: help demo test soak bench bench-nn bench-peers bench-recovery bench-data bench-scale lint format proto dashboards lock clean
 
 help:                ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -29,6 +29,9 @@ bench-nn: $(VENV)/development   ## measure the training step and the optimizers,
 
 bench-data: $(VENV)/development   ## measure the ingest of 2 million rows beside pyarrow alone, its memory, and predictions
 	$(BIN)/python tests/benchmarks/bench_data.py $(ARGS)
+
+bench-scale: $(VENV)/development   ## check the model of `chainrule plan` by real runs, and tell how training grows with workers
+	$(BIN)/python tests/benchmarks/bench_scale.py $(ARGS)
 
 bench-recovery: $(VENV)/development   ## measure what safety costs, and how long training takes to go on after each fault
 	$(BIN)/python tests/benchmarks/bench_recovery.py $(ARGS)

@@ -16,7 +16,7 @@ def narrow_rows(nets: str, rows: Sequence[int], rounds: int, seconds: float, fol
     """Yield a row of the table for each net and number of rows; both wires take turns."""
     for net in nets:
         for count in rows:
-            trainings = [Training(write_job(folder, NETS[net], count, False, RATE, wire=wire)) for wire in WIRES]
+            trainings = [Training(write_job(folder, NETS[net], count, False, rate=RATE, wire=wire)) for wire in WIRES]
             turns = [[training.run(seconds) for training in trainings] for _ in range(rounds)]
             rates = [[result["samples_per_second"] for result in turn] for turn in turns]
             wide, half = (statistics.median(each) for each in zip(*rates, strict=True))

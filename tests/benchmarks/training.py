@@ -1,4 +1,4 @@
-"""The whole synchronous training with real processes: a parameter server and two workers, each with one shard."""
+"""The whole synchronous training with real processes: a parameter server and some workers, each with one shard."""
 
 import json
 import os
@@ -28,7 +28,13 @@ JOB = "bench"
 
 
 def write_job(
-    folder: Path, sizes: tuple[int, ...], rows: int, shared_memory: bool, rate: float = 1e-3, **training: Any
+    folder: Path,
+    sizes: tuple[int, ...],
+    rows: int,
+    shared_memory: bool,
+    workers: int = WORKERS,
+    rate: float = 1e-3,
+    **training: Any,
 ) -> Path:
     """Write a job on random data, with so many rows for each worker and step, and return its file."""
     inputs, *hidden, classes = sizes
@@ -45,10 +51,10 @@ def write_job(
         "data": {"train": str(table), "label": "label", "validation_fraction": 0.0},
         "network": {"layers": [*({"units": units} for units in hidden), {}]},
         "optimizer": {"name": "sgd", "learning_rate": rate},
-        "training": {"epochs": 10**6, "batch_size": WORKERS * rows, "shards": WORKERS} | training,
-        "cluster": {"max_workers": WORKERS, "shared_memory": shared_memory},
+        "training": {"epochs": 10**6, "batch_size": workers * rows, "shards": workers} | training,
+        "cluster": {"max_workers": workers, "shared_memory": shared_memory},
     }
-    name = "-".join(map(str, (*sizes, rows, shared_memory, rate, *training.values())))
+    name = "-".join(map(str, (*sizes, rows, shared_memory, workers, rate, *training.values())))
     path = folder / f"{name}.json"
     path.write_text(json.dumps(job))
     return path
@@ -74,7 +80,7 @@ class Training:
             "data": summary.document(),
             "checkpoints": [],
         }
-        self._path = path
+        self._path, self._workers = path, spec.cluster.max_workers
 
     def run(self, seconds: float) -> dict[str, Any]:
         """Train for so long behind the warm-up. Return samples/s, steps' seconds and losses, and a step's phases'."""
@@ -94,9 +100,9 @@ class Training:
             script = [sys.executable, __file__, str(self._path), address]
             workers += [
                 subprocess.Popen([*script, str(k)], env=os.environ | ONE_THREAD, stderr=subprocess.DEVNULL)
-                for k in range(WORKERS)
+                for k in range(self._workers)
             ]
-            return _measure(events, seconds)
+            return _measure(events, seconds, self._workers)
         finally:
             for process in (server, *workers):
                 process.kill()
@@ -112,11 +118,11 @@ def _events(server: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
         yield event
 
 
-def _measure(events: Iterator[dict[str, Any]], seconds: float) -> dict[str, Any]:
-    """Take the steps that were done by both workers behind the warm-up."""
+def _measure(events: Iterator[dict[str, Any]], seconds: float, workers: int) -> dict[str, Any]:
+    """Take the steps that were done by all workers behind the warm-up."""
     losses: dict[int, float] = {}
     reports = (_noted(event, losses) for event in events if event["event"] == "report")
-    ready = next(time.perf_counter() for event in reports if event["workers"] == WORKERS and event["steps"])
+    ready = next(time.perf_counter() for event in reports if event["workers"] == workers and event["steps"])
     steps, phases = [], Counter[str]()
     for report in reports:
         if time.perf_counter() > ready + WARM_UP_SECONDS:

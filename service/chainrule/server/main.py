@@ -7,6 +7,7 @@ import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,6 +15,7 @@ from chainrule.client import options
 from chainrule.client.commands import group, invoke
 from chainrule.client.display import open_console
 from chainrule.client.exits import DONE, FAILED
+from chainrule.server.quantities import BANDWIDTH, COUNTS, LATENCY, SHAPE
 from chainrule.server.settings import Settings
 
 
@@ -107,6 +109,47 @@ def verify(job: str, first: int, last: int | None, data: str | None, as_json: bo
         verdict = verified(client, job, first, last, data, open_console(stderr=True))
     options.tell(as_json, verdict.document(), str(verdict))
     raise click.exceptions.Exit(DONE if verdict.same else FAILED)
+
+
+@group.command()
+@click.argument("job_file", metavar="JOB.toml", type=click.Path(path_type=Path))
+@click.option("--workers", type=COUNTS, metavar="N,N,...", help="Powers of two up to the job's shards by default.")
+@click.option("--bandwidth", type=BANDWIDTH, default="10G", show_default=True, help="Of each host's network, bits/s.")
+@click.option("--latency", type=LATENCY, default="100us", show_default=True, help="Of a round trip between hosts.")
+@click.option("--data", "shape", type=SHAPE, metavar="ROWS,INPUTS,OUTPUTS", help="If the data cannot be read here.")
+@options.as_json
+@options.server
+def plan(
+    job_file: Path, workers: tuple[int, ...] | None, bandwidth: float, latency: float, shape: Any, as_json: bool
+) -> None:
+    """Tell what a job is made of, how fast it will be, and how many workers are worth having, before anything runs.
+
+    Parts of a step are done here for 2 to 3 s to see what they cost; a model of the protocol does the rest. It needs no
+    service, unless the data lies there. Other hosts are taken to be like this one.
+
+    \b
+    chainrule plan digits.toml
+    chainrule plan digits.toml --workers 1,2,4,8 --bandwidth 1G --latency 200us
+    chainrule plan clicks.toml --data 60000000,39,2 --json | jq .worth_having
+    """
+    from chainrule.server import plan_tables
+    from chainrule.server.forecast import Link
+    from chainrule.server.planning import DataShape, default_workers
+    from chainrule.server.planning import plan as planned
+
+    with open_console(stderr=True).status("") as status:
+        known = None if shape is None else DataShape(*shape)
+        made = planned(
+            job_file, Link(bandwidth, latency), known, options.connect, lambda what: status.update(f"{what} ...")
+        )
+    workers = workers or default_workers(made.spec)
+    if as_json:
+        options.print_json(made.document(workers))
+        return
+    console = open_console()
+    click.echo("\n".join(plan_tables.sentences(made)))
+    console.print("", plan_tables.layers_table(made), "", plan_tables.forecasts_table(made, workers), "", sep="\n")
+    click.echo("\n".join(plan_tables.conclusions(made)))
 
 
 @group.command()

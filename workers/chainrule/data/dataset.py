@@ -90,7 +90,7 @@ def load_dataset(spec: JobSpec, tasks: Tasks | None = None, roots: Roots = None)
     training, validation = _deal(spec, targets, rows, blocks[-1].stop)
     in_training = np.zeros(rows, np.bool_)
     in_training[np.concatenate(training)] = True
-    _check_fit(spec, sum(map(len, training)), sum(map(len, validation)), targets.outputs)
+    check_fit(spec, sum(map(len, training)), sum(map(len, validation)), targets.outputs)
     preprocessing = fit(spec, columns, blocks, in_training, tasks)
     target_scaling = _target_scaling(spec, targets, in_training)
     parts = list(_parts(spec, targets, weights, training, validation, target_scaling))
@@ -187,7 +187,7 @@ def _groups(parts: Sequence[Part], row_bytes: int) -> Iterator[list[Part]]:
         yield group
 
 
-def _check_fit(spec: JobSpec, rows: int, held_out: int, outputs: int) -> None:
+def check_fit(spec: JobSpec, rows: int, held_out: int, outputs: int) -> None:
     """Raise InvalidJob where the job's numbers do not fit the data's."""
     violations = []
     if spec.training.batch_size > rows:
