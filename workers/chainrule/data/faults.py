@@ -6,6 +6,12 @@ from dataclasses import dataclass
 from chainrule.wire.errors import InvalidData
 
 
+NO_ACCESS = (
+    "access is denied; keys come from the environment of the service and of Ray's nodes (AWS_ACCESS_KEY_ID, "
+    "AWS_SECRET_ACCESS_KEY), or from the machine's role"
+)
+
+
 @dataclass(frozen=True)
 class Fault:
     """One problem; `row` counts from 0 where the piece begins. `found` is that InvalidData for the whole file."""
@@ -33,4 +39,6 @@ class Faulty(Exception):
 def sentence(error: Exception) -> str:
     """Return the first line of Arrow's words, or the system's where Arrow quotes it, without Google's appendix."""
     words = (str(error) or repr(error)).splitlines()[0]
+    if "AWS Error ACCESS_DENIED" in words:
+        return NO_ACCESS
     return re.sub(r".*Detail: \[errno \d+\] | error_info=\{.*", "", words).rstrip(".")
