@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from chainrule.wire.errors import InvalidData
 
-
 NO_ACCESS = (
     "access is denied; keys come from the environment of the service and of Ray's nodes (AWS_ACCESS_KEY_ID, "
     "AWS_SECRET_ACCESS_KEY), or from the machine's role"
