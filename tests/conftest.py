@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -10,11 +11,12 @@ from collections.abc import Iterator
 from contextlib import closing, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+from pyarrow import fs
 from sklearn.datasets import load_digits
 
 from chainrule.client import Client
@@ -128,6 +130,53 @@ def service(tmp_path_factory) -> Iterator[Service]:
 def service_class() -> type[Service]:
     """For a test that needs another service than the common one."""
     return Service
+
+
+class ObjectStore:
+    """An S3 server on this machine, with one bucket; `options` let a URI point to it."""
+
+    def __init__(self) -> None:
+        from moto.server import ThreadedMotoServer
+
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        self.server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        self.server.start()
+        self.address = ":".join(map(str, self.server.get_host_and_port()))
+        self.options = f"?endpoint_override={self.address}&scheme=http&region=us-east-1"
+        self.files = fs.S3FileSystem(
+            access_key="key",
+            secret_key="secret",
+            endpoint_override=self.address,
+            scheme="http",
+            region="us-east-1",
+            allow_bucket_creation=True,
+        )
+        self.files.create_dir("bucket")
+
+    def put(self, path: str, content: bytes) -> None:
+        with self.files.open_output_stream(f"bucket/{path}", compression=None) as file:
+            file.write(content)
+
+    def uri(self, path: str) -> str:
+        return f"s3://anonymous@bucket/{path}{self.options}"
+
+    def check_keys(self, *, wanted: bool) -> None:
+        """Let everybody in, or only those who have keys; nobody has."""
+        url, plain = f"http://{self.address}/moto-api/reset-auth", {"Content-Type": "text/plain"}
+        urlopen(Request(url, b"0" if wanted else b"inf", plain, method="POST"), timeout=10).close()
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[ObjectStore]:
+    store = ObjectStore()
+    yield store
+    store.server.stop()
+
+
+@pytest.fixture(scope="session")
+def object_store_class() -> type[ObjectStore]:
+    """For a test that ends its server."""
+    return ObjectStore
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from chainrule.data import numpy_files
+from chainrule.data import fragments
 from chainrule.data.fragments import Dialect
 from chainrule.data.sources import rows_of
 from chainrule.data.tables import plain
@@ -64,7 +64,7 @@ def test_a_matrix_comes_back_as_it_was_saved(tmp_path_factory, array, order, nam
 
 @pytest.mark.parametrize("order", "CF")
 def test_long_arrays_come_in_blocks(tmp_path, monkeypatch, order):
-    monkeypatch.setattr(numpy_files, "BLOCK_ROWS", 4)
+    monkeypatch.setattr(fragments, "BLOCK_ROWS", 4)
     np.save(tmp_path / "m.npy", np.asarray(np.arange(20).reshape(10, 2), order=order))
     assert [table.num_rows for table in rows_of(str(tmp_path / "m.npy"), Dialect())] == [4, 4, 2]
     assert rows(tmp_path / "m.npy") == {"x0": list(range(0, 20, 2)), "x1": list(range(1, 20, 2))}

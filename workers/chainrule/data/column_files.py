@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -9,7 +10,7 @@ from pyarrow import ipc, parquet
 
 from chainrule.data.faults import Faulty, sentence
 from chainrule.data.files import File
-from chainrule.data.fragments import BLOCK_ROWS, Dialect, Digest, Fragment
+from chainrule.data.fragments import BLOCK_BYTES, Dialect, Digest, Fragment, rows_at_once
 from chainrule.data.streams import feed
 
 BUFFER_BYTES = 1 << 20
@@ -30,35 +31,50 @@ def read_parquet(fragment: Fragment, _: Dialect) -> Iterator[pa.Table]:
         groups = range(fragment.start, fragment.stop or 0)
         # By default the whole row group is fetched first, which may be as large as the data.
         file = parquet.ParquetFile(opened, pre_buffer=False, buffer_size=BUFFER_BYTES)
-        for batch in file.iter_batches(4 * BLOCK_ROWS, row_groups=list(groups)):
+        rows = rows_at_once(file.metadata.num_columns)
+        for batch in file.iter_batches(rows, row_groups=list(groups)):
             yield pa.Table.from_batches([batch])
 
 
 def plan_arrow(file: File, _: Dialect, digest: Digest | None) -> Iterator[Fragment]:
-    """Yield the whole file. `digest` takes in its bytes."""
-    yield Fragment(file)
+    """Yield ranges of record batches, about BLOCK_BYTES each; of a stream the whole. `digest` takes in the bytes."""
+    with file.open() as opened, _intact("Arrow"):
+        reader = _reader(opened)
+        batches = 0 if reader is None else reader.num_record_batches
+    parts = min(batches, -(-file.size // BLOCK_BYTES))
+    edges = [batches * part // parts for part in range(parts + 1)] if parts else [0, None]
+    for start, stop in pairwise(edges):
+        yield Fragment(file, start=start or 0, stop=stop)
     feed(file, digest)
 
 
 def read_arrow(fragment: Fragment, _: Dialect) -> Iterator[pa.Table]:
     """Yield the rows of a file or a stream. Raises Faulty."""
     with fragment.file.open() as opened, _intact("Arrow"):
-        for batch in _batches(opened):
-            for start in range(0, batch.num_rows, 4 * BLOCK_ROWS):
-                yield pa.Table.from_batches([batch.slice(start, 4 * BLOCK_ROWS)])
+        for batch in _batches(opened, fragment):
+            rows = rows_at_once(batch.num_columns)
+            for start in range(0, batch.num_rows, rows):
+                yield pa.Table.from_batches([batch.slice(start, rows)])
 
 
-def _batches(opened: Any) -> Iterator[pa.RecordBatch]:
+def _reader(opened: Any) -> Any:
+    """Return a reader of any record batch, None where it is a stream, which is read from its beginning."""
     try:
-        reader = ipc.open_file(opened)
+        return ipc.open_file(opened)
     except pa.ArrowInvalid:
         opened.seek(0)
+        return None
+
+
+def _batches(opened: Any, fragment: Fragment) -> Iterator[pa.RecordBatch]:
+    reader = _reader(opened)
+    if reader is None:
         yield from ipc.open_stream(opened)
-    else:
-        for number in range(reader.num_record_batches):
-            batch = reader.get_batch(number)
-            batch.validate()
-            yield batch
+        return
+    for number in range(fragment.start, fragment.stop or 0):
+        batch = reader.get_batch(number)
+        batch.validate()
+        yield batch
 
 
 @contextmanager

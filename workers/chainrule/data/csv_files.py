@@ -9,9 +9,10 @@ from pyarrow import csv
 from chainrule.data.faults import Faulty, sentence
 from chainrule.data.files import File
 from chainrule.data.fragments import Dialect, Digest, Fragment
-from chainrule.data.records import chunks, end_of_rows
-from chainrule.data.streams import Read, feed, packing, unpacked
+from chainrule.data.records import end_of_rows
+from chainrule.data.streams import unpacked
 from chainrule.data.tables import MISSING_WORDS, check_names
+from chainrule.data.texts import plan_text, texts_of
 
 HEAD_BYTES = PARSED_BYTES = 1 << 20
 NULLS = [blank + word for word in MISSING_WORDS for blank in ("", " ")]
@@ -21,23 +22,7 @@ UTF16 = (b"\xff\xfe", b"\xfe\xff")
 def plan(file: File, dialect: Dialect, digest: Digest | None) -> Iterator[Fragment]:
     """Yield ranges of whole rows; of a compressed file the whole. `digest`, if any, takes in the file's bytes."""
     names, start = header(file, dialect)
-    if packing(file.name):
-        feed(file, digest)
-        yield Fragment(file, names, start)
-        return
-    with unpacked(file, dialect.unpack_limit) as read:
-
-        def read_hashed(count: int) -> bytes:
-            piece = read(count)
-            if digest is not None:
-                digest.update(piece)
-            return piece
-
-        end = 0
-        for chunk in chunks(read_hashed, dialect.delimiter_of(file)):
-            begin, end = max(end, start), end + len(chunk)
-            if begin < end:
-                yield Fragment(file, names, begin, end)
+    yield from plan_text(file, dialect, digest, dialect.delimiter_of(file), names, start)
 
 
 def header(file: File, dialect: Dialect) -> tuple[tuple[str, ...], int]:
@@ -78,21 +63,8 @@ def _first_row(head: bytes, begin: int, delimiter: str) -> int:
 
 def read(fragment: Fragment, dialect: Dialect) -> Iterator[pa.Table]:
     """Yield the rows. Raises Faulty with the row behind the last table."""
-    file = fragment.file
-    if fragment.stop is not None:
-        with file.open() as opened:
-            opened.seek(fragment.start)
-            content = opened.read(fragment.stop - fragment.start)
+    for content in texts_of(fragment, dialect, dialect.delimiter_of(fragment.file)):
         yield _parse(content, fragment, dialect)
-        return
-    with unpacked(file, dialect.unpack_limit) as read_next:
-        for chunk in chunks(_behind(fragment.start, read_next), dialect.delimiter_of(file)):
-            yield _parse(bytes(chunk), fragment, dialect)
-
-
-def _behind(start: int, read_next: Read) -> Read:
-    read_next(start)
-    return read_next
 
 
 def _parse(content: bytes, fragment: Fragment, dialect: Dialect) -> pa.Table:

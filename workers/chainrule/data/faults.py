@@ -5,6 +5,11 @@ from dataclasses import dataclass
 
 from chainrule.wire.errors import InvalidData
 
+NO_ACCESS = (
+    "access is denied; keys come from the environment of the service and of Ray's nodes (AWS_ACCESS_KEY_ID, "
+    "AWS_SECRET_ACCESS_KEY), or from the machine's role"
+)
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -33,4 +38,6 @@ class Faulty(Exception):
 def sentence(error: Exception) -> str:
     """Return the first line of Arrow's words, or the system's where Arrow quotes it, without Google's appendix."""
     words = (str(error) or repr(error)).splitlines()[0]
+    if "AWS Error ACCESS_DENIED" in words:
+        return NO_ACCESS
     return re.sub(r".*Detail: \[errno \d+\] | error_info=\{.*", "", words).rstrip(".")

@@ -132,7 +132,8 @@ def _matching(filesystem: Any, pattern: str) -> list[Any]:
 
 def _file(source: str, filesystem: Any, info: Any, roots: Roots) -> File:
     if not isinstance(filesystem, fs.LocalFileSystem):
-        return File(str(info.path), str(info.path), filesystem, info.size, info.mtime_ns)
+        name = f"{source.partition('://')[0]}://{info.path}"
+        return File(name, str(info.path), filesystem, info.size, info.mtime_ns)
     real = Path(info.path).resolve()
     if roots is not None and not any(real.is_relative_to(Path(root).resolve()) for root in roots):
         raise InvalidData(

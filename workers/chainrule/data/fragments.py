@@ -1,5 +1,6 @@
 """How a file is to be read, and which part of it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -7,8 +8,8 @@ from chainrule.data.files import File
 
 DELIMITERS = {".tsv": "\t", ".tab": "\t"}
 UNPACK_LIMIT = 1 << 36
-BLOCK_ROWS = 1 << 16
-"""The rows of a block, in formats that are not text."""
+BLOCK_ROWS, BLOCK_BYTES = 1 << 18, 64 << 20
+"""What a block has at most in formats that are not text: so many rows, and so many bytes as float64 numbers."""
 
 
 class Digest(Protocol):
@@ -35,7 +36,7 @@ class Dialect:
 
 @dataclass(frozen=True)
 class Fragment:
-    """A part of a file: bytes or row groups from `start` to `stop`; None: to the end.
+    """A part of a file: bytes, row groups, record batches or rows from `start` to `stop`; None: to the end.
 
     Of a text file the columns' `names` are known, and the columns that are to be read `as_text`.
     """
@@ -45,3 +46,14 @@ class Fragment:
     start: int = 0
     stop: int | None = None
     as_text: tuple[str, ...] = ()
+
+
+def rows_at_once(columns: int) -> int:
+    """Return the rows of a block of so many columns."""
+    return max(1, min(BLOCK_ROWS, BLOCK_BYTES // (8 * max(1, columns))))
+
+
+def row_ranges(file: File, rows: int, columns: int) -> Iterator[Fragment]:
+    """Yield a fragment for each block of a file from whose rows anyone may be read."""
+    step = rows_at_once(columns)
+    return (Fragment(file, start=start, stop=min(start + step, rows)) for start in range(0, rows, step))

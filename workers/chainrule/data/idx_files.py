@@ -5,9 +5,9 @@ all with the most significant byte first. A file of images has its labels beside
 """
 
 import struct
-from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -17,16 +17,21 @@ from numpy.typing import NDArray
 
 from chainrule.data.faults import Faulty
 from chainrule.data.files import File
-from chainrule.data.fragments import BLOCK_ROWS, Dialect, Digest, Fragment
+from chainrule.data.fragments import Dialect, Digest, Fragment, row_ranges, rows_at_once
 from chainrule.data.numpy_files import columns_of
-from chainrule.data.streams import Read, feed, packing, unpacked
+from chainrule.data.streams import Read, feed, packing, skippable
 
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
-def plan(file: File, _: Dialect, digest: Digest | None) -> Iterator[Fragment]:
-    """Yield the whole file. `digest` takes in its bytes, and those of its labels."""
-    yield Fragment(file)
+def plan(file: File, dialect: Dialect, digest: Digest | None) -> Iterator[Fragment]:
+    """Yield ranges of rows; of a compressed file the whole. `digest` takes in its bytes, and those of its labels."""
+    if packing(file.name):
+        yield Fragment(file)
+    else:
+        with _arrays(file, dialect) as arrays:
+            rows, columns = arrays[0].shape[0], sum(array.columns for array in arrays)
+        yield from row_ranges(file, rows, columns)
     feed(file, digest)
     if (labels := labels_of(file)) is not None:
         feed(labels, digest)
@@ -45,44 +50,69 @@ def labels_of(file: File) -> File | None:
 
 def read(fragment: Fragment, dialect: Dialect) -> Iterator[pa.Table]:
     """Yield the rows. Raises Faulty."""
-    labels = labels_of(fragment.file)
-    with ExitStack() as stack:
-        files = [fragment.file, *([labels] if labels else [])]
-        parts = [_array(file, stack.enter_context(unpacked(file, dialect.unpack_limit))) for file in files]
-        if len({shape[0] for _, shape, _ in parts}) > 1:
-            raise Faulty(f"holds {parts[0][1][0]:,} images, but {files[1].name} {parts[1][1][0]:,} labels")
-        for start in range(0, parts[0][1][0], BLOCK_ROWS):
+    with _arrays(fragment.file, dialect) as arrays:
+        rows, step = arrays[0].shape[0], rows_at_once(sum(array.columns for array in arrays))
+        for array in arrays:
+            array.skip(fragment.start * array.row_bytes)
+        for start in range(fragment.start, rows if fragment.stop is None else fragment.stop, step):
             columns: dict[str, Any] = {}
-            for name, part in zip(("p", "label"), parts, strict=False):
-                columns |= columns_of(_rows(part, start), name)
+            for name, array in zip(("p", "label"), arrays, strict=False):
+                columns |= columns_of(_rows(array, start, min(start + step, rows)), name)
             yield pa.table(columns)
 
 
-_Array = tuple[Read, tuple[int, ...], np.dtype[Any]]
+@dataclass(frozen=True)
+class _Array:
+    """A file of which the header has been read: where its rows come from, and what they are."""
+
+    read: Read
+    skip: Callable[[int], object]
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def columns(self) -> int:
+        return prod(self.shape[1:])
+
+    @property
+    def row_bytes(self) -> int:
+        return self.columns * self.dtype.itemsize
 
 
-def _array(file: File, read_next: Read) -> _Array:
-    """Return (where its rows come from, its shape, the type of its values). Raises Faulty."""
+@contextmanager
+def _arrays(file: File, dialect: Dialect) -> Iterator[list[_Array]]:
+    """Give a file's array, and that of its labels, if any. Raises Faulty."""
+    labels = labels_of(file)
+    with ExitStack() as stack:
+        files = [file, *([labels] if labels else [])]
+        arrays = [_array(each, *stack.enter_context(skippable(each, dialect.unpack_limit))) for each in files]
+        if len({array.shape[0] for array in arrays}) > 1:
+            images, names = arrays[0].shape[0], arrays[1].shape[0]
+            raise Faulty(f"holds {images:,} images, but {files[1].name} {names:,} labels")
+        yield arrays
+
+
+def _array(file: File, read_next: Read, skip: Callable[[int], object]) -> _Array:
     magic = read_next(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in TYPES or magic[3] == 0:
         raise Faulty("is not an IDX file: it does not begin with its magic number")
     dimensions = read_next(4 * magic[3])
     if len(dimensions) < 4 * magic[3]:
         raise Faulty("is not a whole IDX file: it ends in its header")
-    shape, dtype = struct.unpack(f">{magic[3]}I", dimensions), np.dtype(TYPES[magic[2]])
-    size = 4 + len(dimensions) + prod(shape) * dtype.itemsize
+    array = _Array(read_next, skip, struct.unpack(f">{magic[3]}I", dimensions), np.dtype(TYPES[magic[2]]))
+    if not array.row_bytes:
+        raise Faulty("has rows without a value")
+    size = 4 + len(dimensions) + array.shape[0] * array.row_bytes
     if not packing(file.name) and file.size != size:
         raise Faulty(f"says that it holds {size:,} bytes, but has {file.size:,}")
-    return read_next, shape, dtype
+    return array
 
 
-def _rows(part: _Array, start: int) -> NDArray[Any]:
-    read_next, shape, dtype = part
-    count = min(BLOCK_ROWS, shape[0] - start)
-    size = count * prod(shape[1:]) * dtype.itemsize
-    data = read_next(size)
+def _rows(array: _Array, start: int, stop: int) -> NDArray[Any]:
+    size = (stop - start) * array.row_bytes
+    data = array.read(size)
     if len(data) < size:
         raise Faulty(f"ends {size - len(data):,} bytes too early")
-    if start + count == shape[0] and read_next(1):
+    if stop == array.shape[0] and array.read(1):
         raise Faulty("has bytes behind its last row")
-    return np.ndarray((count, *shape[1:]), dtype, data)
+    return np.ndarray((stop - start, *array.shape[1:]), array.dtype, data)

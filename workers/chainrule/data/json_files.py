@@ -9,21 +9,17 @@ from pyarrow import json
 from chainrule.data.faults import Faulty, sentence
 from chainrule.data.files import File
 from chainrule.data.fragments import Dialect, Digest, Fragment
-from chainrule.data.records import chunks
-from chainrule.data.streams import feed, unpacked
+from chainrule.data.texts import plan_text, texts_of
 
 
-def plan(file: File, _: Dialect, digest: Digest | None) -> Iterator[Fragment]:
-    """Yield the whole file. `digest` takes in its bytes."""
-    feed(file, digest)
-    yield Fragment(file)
+def plan(file: File, dialect: Dialect, digest: Digest | None) -> Iterator[Fragment]:
+    """Yield ranges of whole lines; of a compressed file the whole. `digest` takes in the file's bytes."""
+    yield from plan_text(file, dialect, digest, None)
 
 
 def read(fragment: Fragment, dialect: Dialect) -> Iterator[pa.Table]:
     """Yield the rows. Raises Faulty with the row behind the last table."""
-    with unpacked(fragment.file, dialect.unpack_limit) as read_next:
-        for chunk in chunks(read_next, None):
-            yield _parse(bytes(chunk))
+    yield from map(_parse, texts_of(fragment, dialect, None))
 
 
 def _parse(content: bytes) -> pa.Table:

@@ -58,7 +58,7 @@ def _classes(
 ) -> tuple[NDArray[np.int32], tuple[str, ...]]:
     coded_blocks = [_coded(block, name) for block in blocks]
     first = sum(block.start < training_rows for block in blocks)
-    known = {word for _, words in coded_blocks[:first] for word in words}
+    known = {word for _, words, used in coded_blocks[:first] for word, rows in zip(words, used, strict=True) if rows}
     classes = tuple(sorted(known) if None in map(number_of, known) else sorted(known, key=float))
     source, label = spec.data.train, f"the label {name!r}"
     if len(classes) < 2:
@@ -67,7 +67,7 @@ def _classes(
         raise InvalidData(f"{source}: {label} has {len(classes)} classes, but {spec.network.loss} is for two")
     place = {word: i for i, word in enumerate(classes)}
     parts = []
-    for block, (codes, words) in zip(blocks, coded_blocks, strict=True):
+    for block, (codes, words, _) in zip(blocks, coded_blocks, strict=True):
         part = np.array([place.get(word, -1) for word in words], np.int32)[codes]
         if (part < 0).any():
             row = int((part < 0).argmax())
@@ -76,7 +76,8 @@ def _classes(
     return np.concatenate(parts), classes
 
 
-def _coded(block: Block, name: str) -> tuple[NDArray[np.int64], list[str]]:
+def _coded(block: Block, name: str) -> tuple[NDArray[np.int64], list[str], NDArray[np.int64]]:
+    """Return (codes, words) as `coded` does, and how many rows have each word."""
     column = column_of(block.survey.kept, name)
     if pa.types.is_floating(column.type):
         values = column.to_numpy(zero_copy_only=False)
@@ -89,8 +90,7 @@ def _coded(block: Block, name: str) -> tuple[NDArray[np.int64], list[str]]:
     absent = codes == len(words)
     if absent.any():
         raise block.error(Faulty(f"has no label in column {name!r}", int(absent.argmax())))
-    used = np.unique(codes)
-    return np.searchsorted(used, codes), [words[code] for code in used]
+    return codes, words, np.bincount(codes, minlength=len(words))
 
 
 def _numbers(blocks: Iterable[Block], name: str, spec: JobSpec) -> NDArray[np.float64]:

@@ -16,10 +16,8 @@ from numpy.typing import NDArray
 
 from chainrule.data.faults import Faulty, sentence
 from chainrule.data.files import File
-from chainrule.data.fragments import BLOCK_ROWS, Dialect, Digest, Fragment
+from chainrule.data.fragments import Dialect, Digest, Fragment, row_ranges, rows_at_once
 from chainrule.data.streams import Read, beyond, feed, full, packing, unpacked
-
-BLOCK_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -36,6 +34,16 @@ class Header:
         return self.shape[1:]
 
     @property
+    def columns(self) -> int:
+        """How many numbers, or texts, a row has."""
+        return prod(self.row_shape) * len(self.dtype.names or "x")
+
+    @property
+    def by_columns(self) -> bool:
+        """Whether the values of a column stand together, not those of a row."""
+        return self.fortran and len(self.shape) > 1
+
+    @property
     def row_bytes(self) -> int:
         """The size of one row."""
         return prod(self.row_shape) * self.dtype.itemsize
@@ -46,7 +54,18 @@ class Header:
         return self.shape[0] * self.row_bytes
 
 
-def plan(file: File, _: Dialect, digest: Digest | None) -> Iterator[Fragment]:
+def plan_npy(file: File, dialect: Dialect, digest: Digest | None) -> Iterator[Fragment]:
+    """Yield ranges of rows; of a compressed file the whole. `digest` takes in the file's bytes."""
+    if packing(file.name):
+        yield Fragment(file)
+    else:
+        with file.open() as opened:
+            header = _header(full(opened.read), file.size, dialect.unpack_limit)
+        yield from row_ranges(file, header.shape[0], header.columns)
+    feed(file, digest)
+
+
+def plan_npz(file: File, _: Dialect, digest: Digest | None) -> Iterator[Fragment]:
     """Yield the whole file. `digest` takes in its bytes."""
     yield Fragment(file)
     feed(file, digest)
@@ -54,9 +73,13 @@ def plan(file: File, _: Dialect, digest: Digest | None) -> Iterator[Fragment]:
 
 def read_npy(fragment: Fragment, dialect: Dialect) -> Iterator[pa.Table]:
     """Yield the rows. Raises Faulty."""
-    with unpacked(fragment.file, dialect.unpack_limit) as read:
-        size = None if packing(fragment.file.name) else fragment.file.size
-        yield from _tables({"x": read}, {"x": size}, dialect.unpack_limit)
+    if fragment.stop is None:
+        with unpacked(fragment.file, dialect.unpack_limit) as read:
+            yield from _tables({"x": read}, {"x": None}, dialect.unpack_limit)
+        return
+    with fragment.file.open() as opened:
+        header = _header(full(opened.read), fragment.file.size, dialect.unpack_limit)
+        yield pa.table(columns_of(_range(header, opened, fragment.start, fragment.stop), "x"))
 
 
 def read_npz(fragment: Fragment, dialect: Dialect) -> Iterator[pa.Table]:
@@ -81,7 +104,8 @@ def _tables(reads: Mapping[str, Read], sizes: Mapping[str, int | None], limit: i
     if len(set(lengths.values())) != 1:
         told = ", ".join(f"{name} {length}" for name, length in lengths.items()) or "none"
         raise Faulty(f"must hold arrays of the same number of rows; it has {told}")
-    parts = [_rows(headers[name], read) for name, read in reads.items()]
+    step = rows_at_once(sum(header.columns for header in headers.values()))  # the same for arrays side by side
+    parts = [_rows(headers[name], read, step) for name, read in reads.items()]
     for pieces in zip(*parts, strict=True):
         columns: dict[str, Any] = {}
         for name, piece in zip(reads, pieces, strict=True):
@@ -104,6 +128,8 @@ def _header(read: Read, size: int | None, limit: int) -> Header:
         raise Faulty("carries pickled objects, which are never loaded; save arrays of numbers or texts")
     if not header.shape:
         raise Faulty("holds a single value, not rows")
+    if not header.row_bytes:
+        raise Faulty("has rows without a value")
     if size is not None and size - counted.count != header.size:
         raise Faulty(f"says that it holds {header.size:,} bytes of rows, but has {size - counted.count:,}")
     if header.size > limit:
@@ -123,16 +149,32 @@ class _Counted:
         return part
 
 
-def _rows(header: Header, read: Read) -> Iterator[NDArray[Any]]:
-    """Yield the rows in blocks whose size follows from the header of this array's file alone."""
+def _rows(header: Header, read: Read, step: int) -> Iterator[NDArray[Any]]:
+    """Yield the rows in blocks of `step`."""
     rows = header.shape[0]
-    if header.fortran and len(header.shape) > 1:  # the first row ends in the last column
+    if header.by_columns:  # the first row ends in the last column
         whole = np.ndarray(header.shape, header.dtype, _exactly(read, header.size), order="F")
-        yield from (whole[start : start + BLOCK_ROWS] for start in range(0, rows, BLOCK_ROWS))
+        yield from (whole[start : start + step] for start in range(0, rows, step))
         return
-    for start in range(0, rows, BLOCK_ROWS):
-        count = min(BLOCK_ROWS, rows - start)
+    for start in range(0, rows, step):
+        count = min(step, rows - start)
         yield np.ndarray((count, *header.row_shape), header.dtype, _exactly(read, count * header.row_bytes))
+
+
+def _range(header: Header, opened: Any, start: int, stop: int) -> NDArray[Any]:
+    """Return some rows of a file whose next byte is the first of its rows."""
+    begin, shape = opened.tell(), (stop - start, *header.row_shape)
+
+    def bytes_at(place: int, count: int) -> bytes:
+        opened.seek(begin + place)
+        return _exactly(full(opened.read), count)
+
+    if not header.by_columns:
+        data = bytes_at(start * header.row_bytes, shape[0] * header.row_bytes)
+        return np.ndarray(shape, header.dtype, data)
+    size = header.dtype.itemsize
+    columns = (bytes_at((c * header.shape[0] + start) * size, shape[0] * size) for c in range(prod(header.row_shape)))
+    return np.ndarray(shape, header.dtype, b"".join(columns), order="F")
 
 
 def _exactly(read: Read, count: int) -> bytes:

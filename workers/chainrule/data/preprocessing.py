@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from chainrule.data.encoders import Encoder
 from chainrule.data.scaling import Scaling
-from chainrule.data.tables import Numbers, whole
+from chainrule.data.tables import Numbers, taken, whole
 from chainrule.nn import Array
 
 ROWS_AT_ONCE = 4096
@@ -35,7 +35,7 @@ class Preprocessing:
         The table needs no column that the encoders do not name.
         """
         columns = [column_of(block, encoder.column) for encoder in self.encoders]
-        columns = columns if rows is None else [column.take(pa.array(rows)) for column in columns]
+        columns = columns if rows is None else [taken(column, rows) for column in columns]
         values = [encoder.read(column) for encoder, column in zip(self.encoders, columns, strict=True)]
         X = np.empty((block.num_rows if rows is None else len(rows), len(self.scaling.mean)), np.float32)
         for start in range(0, len(X), ROWS_AT_ONCE):

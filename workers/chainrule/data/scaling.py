@@ -24,7 +24,9 @@ class Moments:
         if not len(x):
             return cls()
         mean = float(x.mean())
-        return cls(len(x), mean, float(np.square(x - mean).sum()), float(x.min()), float(x.max()))
+        apart = x - mean
+        squares = float(np.square(apart, out=apart).sum())
+        return cls(len(x), mean, squares, float(x.min()), float(x.max()))
 
     def __add__(self, other: "Moments") -> "Moments":
         """Chan, Golub and LeVeque 1979."""

@@ -42,14 +42,24 @@ class Shard:
 def split_rows(
     rows: int, validation_fraction: float, shards: int, seed: int, classes: NDArray[np.int32] | None = None
 ) -> tuple[list[Rows], list[Rows]]:
-    """Deal rows 0..rows-1 by a permutation: (training rows of each shard, validation rows of each shard).
+    """Deal rows 0..rows-1 by a permutation: (training rows of each shard, validation rows of each shard), ascending.
 
     With the class of each row, each class has its share of the validation rows.
     """
     order = generator(seed, Purpose.DEAL_ROWS).permutation(rows)
     validation = round(rows * validation_fraction)
     held = np.arange(rows) < validation if classes is None else _stratified(classes[order], validation)
-    return np.array_split(order[~held], shards), np.array_split(order[held], shards)
+    dealt = [part for rows_of in (order[~held], order[held]) for part in np.array_split(rows_of, shards)]
+    owners, sizes = np.empty(rows, _smallest(2 * shards)), [len(part) for part in dealt]
+    for owner, part in enumerate(dealt):
+        owners[part] = owner
+    parts = np.split(np.argsort(owners, kind="stable"), np.cumsum(sizes)[:-1])
+    return parts[:shards], parts[shards:]
+
+
+def _smallest(count: int) -> type[np.unsignedinteger[Any]]:
+    """Return a type for numbers below `count`; NumPy sorts 16 bits by their digits, several times as fast as others."""
+    return np.uint16 if count <= 1 << 16 else np.uint64
 
 
 def _stratified(classes: NDArray[np.int32], validation: int) -> NDArray[np.bool_]:
@@ -58,10 +68,10 @@ def _stratified(classes: NDArray[np.int32], validation: int) -> NDArray[np.bool_
     exact = counts * (validation / max(1, len(classes)))
     quotas = exact.astype(np.int64)
     quotas[np.argsort(quotas - exact, kind="stable")[: validation - quotas.sum()]] += 1
-    order = np.argsort(classes, kind="stable")
-    ranks = np.empty(len(classes), np.int64)
-    ranks[order] = np.arange(len(classes)) - np.repeat(np.cumsum(counts) - counts, counts)
-    held: NDArray[np.bool_] = ranks < quotas[classes]
+    order = np.argsort(classes.astype(_smallest(len(counts))), kind="stable")
+    held = np.zeros(len(classes), np.bool_)
+    for start, quota in zip(np.cumsum(counts) - counts, quotas, strict=True):
+        held[order[start : start + quota]] = True
     return held
 
 

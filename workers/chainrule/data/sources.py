@@ -32,8 +32,8 @@ FORMATS = {
     "jsonl": Format(json_files.plan, json_files.read, (".jsonl", ".ndjson")),
     "parquet": Format(column_files.plan_parquet, column_files.read_parquet, (".parquet", ".pq")),
     "arrow": Format(column_files.plan_arrow, column_files.read_arrow, (".arrow", ".feather", ".ipc")),
-    "npy": Format(numpy_files.plan, numpy_files.read_npy, (".npy",)),
-    "npz": Format(numpy_files.plan, numpy_files.read_npz, (".npz",)),
+    "npy": Format(numpy_files.plan_npy, numpy_files.read_npy, (".npy",)),
+    "npz": Format(numpy_files.plan_npz, numpy_files.read_npz, (".npz",)),
     "idx": Format(idx_files.plan, idx_files.read, ("-ubyte", ".idx")),
 }
 PACKED = ("csv", "tsv", "jsonl", "npy", "idx")

@@ -1,5 +1,6 @@
 """Files as streams of their unpacked bytes, never more of them than a limit."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
@@ -23,9 +24,20 @@ def packing(name: str) -> str | None:
 @contextmanager
 def unpacked(file: File, limit: int) -> Iterator[Read]:
     """Give the file from its beginning, unpacked where its name says that it is compressed."""
+    with skippable(file, limit) as (read, _):
+        yield read
+
+
+@contextmanager
+def skippable(file: File, limit: int) -> Iterator[tuple[Read, Callable[[int], object]]]:
+    """Give the same, and what skips the next n bytes."""
     with file.open() as opened:
         kind = packing(file.name)
-        yield _capped(pa.CompressedInputStream(opened, kind), limit) if kind else full(opened.read)
+        if kind is None:
+            yield full(opened.read), lambda count: opened.seek(count, os.SEEK_CUR)
+        else:
+            read = _capped(pa.CompressedInputStream(opened, kind), limit)
+            yield read, read
 
 
 def full(read: Callable[[int], Any]) -> Read:

@@ -31,6 +31,14 @@ def whole(column: pa.ChunkedArray) -> pa.Array:
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
+def taken(column: pa.Array, rows: NDArray[np.int64]) -> pa.Array:
+    """Return some rows of a tidy column. NumPy takes plain numbers several times as fast as Arrow."""
+    kind = column.type
+    if column.null_count or not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+        return column.take(pa.array(rows))
+    return pa.array(column.to_numpy().take(rows))
+
+
 def check_names(names: Sequence[str]) -> None:
     """Raise Faulty where two columns have one name."""
     double = [name for name, count in Counter(names).items() if count > 1]

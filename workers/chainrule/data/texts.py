@@ -1,0 +1,48 @@
+"""Files of text -> fragments of whole rows, and the text of these, in pieces that are parsed at once."""
+
+from collections.abc import Iterator, Sequence
+
+from chainrule.data.files import File
+from chainrule.data.fragments import Dialect, Digest, Fragment
+from chainrule.data.records import chunks
+from chainrule.data.streams import feed, packing, unpacked
+
+
+def plan_text(
+    file: File,
+    dialect: Dialect,
+    digest: Digest | None,
+    delimiter: str | None,
+    names: Sequence[str] = (),
+    start: int = 0,
+) -> Iterator[Fragment]:
+    """Yield ranges of whole rows behind `start`; of a compressed file the whole. `digest` takes in the file's bytes."""
+    if packing(file.name):
+        feed(file, digest)
+        yield Fragment(file, tuple(names), start)
+        return
+    with unpacked(file, dialect.unpack_limit) as read:
+
+        def read_hashed(count: int) -> bytes:
+            piece = read(count)
+            if digest is not None:
+                digest.update(piece)
+            return piece
+
+        end = 0
+        for chunk in chunks(read_hashed, delimiter):
+            begin, end = max(end, start), end + len(chunk)
+            if begin < end:
+                yield Fragment(file, tuple(names), begin, end)
+
+
+def texts_of(fragment: Fragment, dialect: Dialect, delimiter: str | None) -> Iterator[bytes]:
+    """Yield the text of a fragment."""
+    if fragment.stop is not None:
+        with fragment.file.open() as opened:
+            opened.seek(fragment.start)
+            yield opened.read(fragment.stop - fragment.start)
+        return
+    with unpacked(fragment.file, dialect.unpack_limit) as read:
+        read(fragment.start)
+        yield from map(bytes, chunks(read, delimiter))
