@@ -39,18 +39,21 @@ Line = dict[str, Any]
 
 
 def check(net: str, rows: int, workers: int, seconds: float, folder: Path) -> tuple[list[Line], Costs]:
-    """Return a line for each transport, and the costs on which its forecast stands."""
+    """Return a line for each transport, and costs. They are measured before and after the real runs: machines drift."""
     jobs = {tcp: write_job(folder, NETS[net], rows, not tcp, workers) for tcp in (False, True)}
     spec = read_job(jobs[False])
     summary, _ = load_dataset(spec)
-    costs, lines = calibrate(spec, summary, workers), []
-    for tcp, job in jobs.items():
-        told = forecast(counts_of(spec, summary), costs, Place(tcp=tcp), workers)
-        real = Training(job).run(seconds)
+    before = calibrate(spec, summary, workers)
+    reals = {tcp: Training(job).run(seconds) for tcp, job in jobs.items()}
+    costs = before, calibrate(spec, summary, workers)
+    lines = []
+    for tcp, real in reals.items():
+        told = [forecast(counts_of(spec, summary), each, Place(tcp=tcp), workers) for each in costs]
+        rate = workers * rows / statistics.fmean(each.seconds for each in told)
         line = {"net": net, "rows": rows, "workers": workers, "transport": Place(tcp=tcp).name}
-        rates = {"forecast": told.samples_per_second, "real": real["samples_per_second"]}
-        lines.append(line | rates | {"error": rates["forecast"] / rates["real"] - 1, "phases": told.phases})
-    return lines, costs
+        rates = {"forecast": rate, "real": real["samples_per_second"], "error": rate / real["samples_per_second"] - 1}
+        lines.append(line | rates | {"phases": [each.phases for each in told], "real_phases": real["phases"]})
+    return lines, costs[-1]
 
 
 def simulate(net: str, rows: int, counts: Counts, costs: Costs) -> Iterator[Line]:

@@ -125,13 +125,17 @@ def test_flops_are_those_of_the_products_that_are_done(monkeypatch):
     assert Counts(network, 4, 6).flops == 4 * sum(found)
 
 
-def test_a_step_takes_the_memory_that_is_told():
+@pytest.mark.parametrize(
+    ("activation", "dropout"), [("relu", ()), ("gelu", ()), ("silu", (0.1, 0.5)), ("softmax", (0.0, 0.5))]
+)
+def test_a_step_takes_the_memory_that_is_told(activation, dropout):
+    network = replace(NETWORK, activations=(activation, "softmax"), dropout=dropout)
     tracemalloc.start()
-    step = Backpropagation(NETWORK, 64)
+    step = Backpropagation(network, 64)
     taken = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert step.rows == 64
-    told = Counts(NETWORK, 1, 64)
+    told = Counts(network, 1, 64)
     inputs = 4 * 784 * (100 + 64)
     assert told.worker_bytes(1, 100, shared=True) - inputs == pytest.approx(taken, rel=0.02)
     assert told.worker_bytes(1, 100, shared=False) - told.worker_bytes(1, 100, shared=True) == 2 * told.weight_bytes

@@ -100,6 +100,7 @@ def test_data_that_is_not_here_may_be_told(run, job):
     [
         (("units = 4", "units = 0"), (), "network.layers[0].units must be >= 1"),
         (("points.csv", "nowhere.csv"), (), "nowhere.csv"),
+        (("units = 4", "units = 2000000000"), (), "GB are free: use fewer units, or a larger machine"),
         (("", ""), ("--bandwidth", "fast"), "'fast' is no bandwidth"),
         (("", ""), ("--workers", "0"), "'0' should be numbers of workers"),
         (("", ""), ("--data", "9,3,2"), "training.batch_size is 12, more than the 7 training rows"),

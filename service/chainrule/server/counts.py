@@ -9,8 +9,7 @@ import numpy as np
 
 from chainrule.data.shard_tree import deal, largest_nodes, root
 from chainrule.data.work import Work
-from chainrule.nn import Array, Network, parameter_count
-from chainrule.nn.buffers import Buffers
+from chainrule.nn import ACTIVATIONS, Array, Network, parameter_count
 from chainrule.parameter_server.direct import SMALL_BYTES
 from chainrule.parameter_server.messages import work_message
 from chainrule.v1 import parameters_pb2 as pb
@@ -105,22 +104,18 @@ class Counts:
         inputs = NUMBER * self.network.sizes[0] * (shards * rows_of_shard + self.rows)
         return inputs + self._step_bytes + gradients * self.weight_bytes
 
-    @cached_property
+    @property
     def _step_bytes(self) -> int:
-        """The memory of the arrays of a training step, which is not taken before it is touched."""
-        fields = vars(Buffers.make(self.network, self.rows, np.float32)).values()
-        arrays = [array for each in fields for array in (each.values() if isinstance(each, dict) else (each,))]
-        bases = [_base(array) for array in arrays if isinstance(array, np.ndarray)]
-        return sum({id(base): base.nbytes for base in bases}.values())
+        """The memory of chainrule.nn.buffers: A and d of each layer, its own work, masks, and what layers share."""
+        network, layers = self.network, self.network.sizes[1:]
+        works = [ACTIVATIONS[name].work for name in network.activations]
+        own = sum(n for n, work in zip(layers, works, strict=True) if work == "own")
+        dropped = sum(n for L, n in enumerate(network.sizes) if network.dropout_rate(L))
+        shared = max(layers) * (1 + ("zeros" in works))
+        return NUMBER * self.rows * (2 * sum(layers) + own + 2 * dropped + shared + layers[-1] + 1)
 
     def server_bytes(self, workers: int) -> int:
         """Return the memory of the parameter server: weights, slots, partials, their sums, and a checkpoint's copy."""
         partials = self.partials(workers)
         sums = partials // 2 if partials > 2 else 0  # the last addition is part of the update
         return self.weight_bytes * (2 * (1 + self.slots) + partials + sums)
-
-
-def _base(array: Array) -> Array:
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 from chainrule.client.documents import plain
 from chainrule.client.job_file import read_job
@@ -18,6 +19,7 @@ from chainrule.server.calibration import calibrate, cores
 from chainrule.server.costs import Costs
 from chainrule.server.counts import Counts
 from chainrule.server.forecast import Forecast, Link, Place, forecast, worthwhile
+from chainrule.wire.errors import TooMuch
 from chainrule.wire.spec import JobSpec
 from chainrule.wire.validation import parse_spec
 
@@ -162,7 +164,7 @@ def counts_of(spec: JobSpec, summary: DatasetSummary) -> Counts:
 def plan(job_file: Path, link: Link, shape: DataShape | None, connect: Connect, told: Told) -> JobPlan:
     """Read a job and its data, and measure here what a step is made of.
 
-    Raises InvalidJob, InvalidData, and LaunchFailed where a step cannot be taken here.
+    Raises InvalidJob, InvalidData, and TooMuch or LaunchFailed where a step cannot be taken here.
     """
     spec = parse_spec(read_job(job_file))
     if shape is None:
@@ -171,5 +173,17 @@ def plan(job_file: Path, link: Link, shape: DataShape | None, connect: Connect, 
             summary, _ = load_dataset(found)
     else:
         summary = shape.summary(spec)
-    costs = calibrate(spec, summary, min(cores(), spec.shards), told)
-    return JobPlan(spec, summary, counts_of(spec, summary), costs, link)
+    counts, crowd = counts_of(spec, summary), min(cores(), spec.shards)
+    check_memory(counts, crowd)
+    return JobPlan(spec, summary, counts, calibrate(spec, summary, crowd, told), link)
+
+
+def check_memory(counts: Counts, crowd: int) -> None:
+    """Raise TooMuch where a server's part and so many workers' step are more than the free memory."""
+    needed = counts.server_bytes(2) + crowd * counts.worker_bytes(crowd, counts.rows, shared=False)
+    free = psutil.virtual_memory().available
+    if needed > free:
+        raise TooMuch(
+            f"the network has {counts.parameters:,} weights and biases, and to see what a step of it costs takes "
+            f"{needed / 1e9:,.1f} GB here, but {free / 1e9:,.1f} GB are free: use fewer units, or a larger machine"
+        )
