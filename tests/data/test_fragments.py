@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import ipc, parquet
 
-from chainrule.data import column_files, fragments, records
+from chainrule.data import column_files, fragments, records, tables
 from chainrule.data.blocks import Inline, read_source
 from chainrule.data.fragments import Dialect
 from chainrule.data.tables import plain
@@ -112,3 +112,14 @@ def test_rows_without_a_value_are_refused_at_once(tmp_path, shape):
         (tmp_path / "m.idx").write_bytes(struct.pack(">HBB3I", 0, 8, 3, *shape))
         with pytest.raises(InvalidData, match="has rows without a value"):
             read(tmp_path / "m.idx")
+
+
+def test_more_columns_than_anyone_can_mean_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "MOST_COLUMNS", 3)
+    np.save(tmp_path / "m.npy", np.zeros((2, 4)))
+    write_idx(tmp_path / "m.idx", np.zeros((2, 4)))
+    (tmp_path / "m.csv").write_text("a,b,c,d\n1,2,3,4\n")
+    parquet.write_table(pa.table({name: [1] for name in "abcd"}), tmp_path / "m.parquet")
+    for name in ("m.npy", "m.idx", "m.csv", "m.parquet"):
+        with pytest.raises(InvalidData, match=rf"{name} has 4 columns; at most 3 are read"):
+            read(tmp_path / name)

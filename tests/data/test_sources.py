@@ -151,6 +151,20 @@ def test_a_row_may_be_longer_than_what_is_parsed_at_once(csv):
     assert "row 3 has 1 values" in refusal(csv(f'a,b\n1,x\n2,"{long}"\n3\n'))
 
 
+def test_a_quote_within_a_value_closes_nothing(csv):
+    assert rows(csv('a,b\n1,5" pipe\n2,x\n')) == {"a": [1, 2], "b": ['5" pipe', "x"]}
+
+
+def test_braces_in_texts_of_json_are_no_nesting(csv):
+    assert rows(csv(json.dumps({"a": "[{" * 2000}) + "\n", "r.jsonl")) == {"a": ["[{" * 2000]}
+
+
+def test_a_header_line_may_be_longer_than_what_is_read_first(csv):
+    names = [f"column{i:09}" for i in range(80_000)]
+    table = next(rows_of(csv([names, range(80_000)]), Dialect()))
+    assert (table.column_names, table.num_rows) == (names, 1)
+
+
 def test_a_column_that_turns_into_text_in_another_block_is_text_everywhere(csv, monkeypatch):
     monkeypatch.setattr(records, "CHUNK_BYTES", 8)
     blocks, _ = read_source(csv("a,b\n01,1\n2,1\nx,1\n"), Dialect(), (), Inline(), None)
@@ -187,7 +201,11 @@ def test_numbers_come_back_as_they_were_written(tmp_path_factory, values):
         ("\n\n", ("not a CSV file", "empty")),
         ("a,b\n1,2\n3\n", ("row 2 has 1 values", "header line 2")),
         ("a,b\n1,2\n3,4,5\n", ("row 2 has 3 values", "header line 2")),
-        ('a,b\n1,2\n"3\n', ("row 2 has 1 values",)),
+        ('a,b\n1,2\n"3\n', ("row 2 has a quote that is never closed",)),
+        ('a,b\n1,"x\ny"\n2,"z\n3,4\n', ("row 2 has a quote that is never closed",)),
+        ('a,"b\n1,2\n', ("has a quote in its first line that is never closed",)),
+        ("a,b\r1,2\r3,4\r", ("lines that end in CR alone",)),
+        ("a\0,b\n1,2\n", ("has a NUL byte in its first line",)),
     ],
 )
 def test_bad_text_is_refused_with_its_place(csv, content, said):
@@ -210,6 +228,8 @@ def test_a_row_is_counted_through_all_of_a_file(csv, monkeypatch, bad):
         ('{"a": 1}\n{"a": "x"}\n', "row 2, column 'a' is a string, where rows before have a number"),
         ('{"a": 1}\n{"a":\n', "row 2 is not JSON"),
         ('{"a": [1, 2]}\n', "column 'a' holds values of type list"),
+        ('{"a": 1}\n{"a": ' + "[" * 40_000 + "]" * 40_000 + "}\n", "row 2 is nested deeper than 1,000 levels"),
+        ('{"a": 1}\n' + '{"b":' * 40_000 + "1" + "}" * 40_000, "row 2 is nested deeper than 1,000 levels"),
         ('{"a": 1e300}\n', "row 1, column 'a' is 1e+300"),
         ("", "has no rows"),
     ],

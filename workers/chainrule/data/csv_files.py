@@ -9,9 +9,9 @@ from pyarrow import csv
 from chainrule.data.faults import Faulty, sentence
 from chainrule.data.files import File
 from chainrule.data.fragments import Dialect, Digest, Fragment
-from chainrule.data.records import end_of_rows
+from chainrule.data.records import LONGEST_ROW, end_of_rows, unclosed
 from chainrule.data.streams import unpacked
-from chainrule.data.tables import MISSING_WORDS, check_names
+from chainrule.data.tables import MISSING_WORDS, check_count, check_names
 from chainrule.data.texts import plan_text, texts_of
 
 HEAD_BYTES = PARSED_BYTES = 1 << 20
@@ -27,34 +27,46 @@ def plan(file: File, dialect: Dialect, digest: Digest | None) -> Iterator[Fragme
 
 def header(file: File, dialect: Dialect) -> tuple[tuple[str, ...], int]:
     """Return the columns' names and where the first row begins, in unpacked bytes. Raises Faulty."""
-    head, delimiter = first_bytes(file, dialect), dialect.delimiter_of(file)
-    if head[:2] in UTF16:
-        raise Faulty("is UTF-16 text, not UTF-8")
-    begin = len(head) - len(head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n"))
-    end = _first_row(head, begin, delimiter)
-    if begin == end:
+    begin, line, end = first_row(file, dialect)
+    if not line:
         raise Faulty(f"is not a CSV file{' with a header line' if dialect.header else ''}: it is empty")
     try:
-        options = csv.ParseOptions(delimiter=delimiter)
-        names = csv.read_csv(pa.py_buffer(head[begin:end] + b"\n"), parse_options=options).column_names
+        reading = csv.ReadOptions(block_size=len(line) + 1)
+        parsing = csv.ParseOptions(delimiter=dialect.delimiter_of(file))
+        names = csv.read_csv(pa.py_buffer(line + b"\n"), reading, parsing).column_names
     except UnicodeDecodeError:
         raise Faulty("is not UTF-8 text in its header line") from None
     except pa.ArrowInvalid as error:
         raise Faulty(f"is not a CSV file: {sentence(error)}") from None
+    check_count(len(names))
     if not dialect.header:
         return tuple(f"f{i}" for i in range(len(names))), begin
     check_names(names)
     return tuple(names), end
 
 
-def first_bytes(file: File, dialect: Dialect) -> bytes:
-    """Return the beginning of the text."""
+def first_row(file: File, dialect: Dialect) -> tuple[int, bytes, int]:
+    """Return where the first row begins, its bytes, none in an empty file, and where it ends. Raises Faulty."""
+    wanted, delimiter = HEAD_BYTES, dialect.delimiter_of(file)
     with unpacked(file, dialect.unpack_limit) as read:
-        return read(HEAD_BYTES)
+        head = read(wanted)
+        while len(head) == wanted <= LONGEST_ROW and b"\n" not in head.lstrip(b"\xef\xbb\xbf\r\n"):
+            head, wanted = head + read(wanted), 2 * wanted
+    if head[:2] in UTF16:
+        raise Faulty("is UTF-16 text, not UTF-8")
+    begin = len(head) - len(head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n"))
+    end = _end_of_first(head, begin, delimiter)
+    line = head[begin:end].rstrip(b"\r\n")
+    if unclosed(line, delimiter) is not None:
+        raise Faulty("has a quote in its first line that is never closed")
+    if b"\r" in line and b'"' not in line:
+        raise Faulty("has lines that end in CR alone, as on old Macs; end them in LF")
+    if b"\0" in line:
+        raise Faulty("has a NUL byte in its first line")
+    return begin, line, end
 
 
-def _first_row(head: bytes, begin: int, delimiter: str) -> int:
-    """Return where the first row ends."""
+def _end_of_first(head: bytes, begin: int, delimiter: str) -> int:
     end = head.find(b"\n", begin) + 1
     while end and end_of_rows(head[begin:end], delimiter) == 0:
         end = head.find(b"\n", end) + 1
@@ -71,15 +83,16 @@ def _parse(content: bytes, fragment: Fragment, dialect: Dialect) -> pa.Table:
     nul = content.find(b"\0")
     if nul >= 0:
         raise Faulty("has a NUL byte", content.count(b"\n", 0, nul))
+    delimiter = dialect.delimiter_of(fragment.file)
+    if content.count(b'"') % 2 and (row := unclosed(content, delimiter)) is not None:  # Arrow would take it all
+        raise Faulty("has a quote that is never closed", row)
     ragged: list[csv.InvalidRow] = []
 
     def note(row: csv.InvalidRow) -> str:
         ragged.append(row)
         return "error"
 
-    parsing = csv.ParseOptions(
-        delimiter=dialect.delimiter_of(fragment.file), newlines_in_values=True, invalid_row_handler=note
-    )
+    parsing = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=note)
     try:
         return _table(content, fragment, parsing, PARSED_BYTES)
     except pa.ArrowInvalid as error:

@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 from pydantic import TypeAdapter
 
 from chainrule.data.columns import natural_kind
-from chainrule.data.csv_files import first_bytes
+from chainrule.data.csv_files import first_row
 from chainrule.data.encoders import word_of
+from chainrule.data.faults import Fault, Faulty
 from chainrule.data.fragments import Dialect
 from chainrule.data.sources import format_of, look_up, no_rows, rows_of
 from chainrule.data.surveys import MOST_VALUES, ColumnSurvey, survey, together
@@ -97,10 +98,13 @@ def guess(source: str) -> tuple[Dialect, str]:
     format = format_of(file, plain)
     if format not in ("csv", "tsv"):
         return plain, format
-    head = first_bytes(file, plain).decode("utf-8-sig", errors="replace").lstrip("\r\n")
-    line = head.partition("\n")[0]
-    usual = plain.delimiter_of(file)
-    delimiter = usual if usual in line else max(DELIMITERS, key=line.count)
-    cells = next(csv.reader(io.StringIO(line), delimiter=delimiter), [])
+    try:
+        line = first_row(file, plain)[1].decode(errors="replace")
+        usual = plain.delimiter_of(file)
+        delimiter = usual if usual in line else max(DELIMITERS, key=line.count)
+        cells = next(csv.reader(io.StringIO(line), delimiter=delimiter), [])
+    except (Faulty, csv.Error) as error:
+        fault = error.fault if isinstance(error, Faulty) else Fault(f"is not a CSV file: {error}")
+        raise fault.found(file.name) from None
     header = not any(number_of(cell) is not None for cell in cells)
     return Dialect(delimiter=None if delimiter == usual or delimiter not in line else delimiter, header=header), format

@@ -20,8 +20,10 @@ from chainrule.data.files import File
 from chainrule.data.fragments import Dialect, Digest, Fragment, row_ranges, rows_at_once
 from chainrule.data.numpy_files import columns_of
 from chainrule.data.streams import Read, feed, packing, skippable
+from chainrule.data.tables import check_count
 
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+MOST_DIMENSIONS = 8
 
 
 def plan(file: File, dialect: Dialect, digest: Digest | None) -> Iterator[Fragment]:
@@ -94,7 +96,7 @@ def _arrays(file: File, dialect: Dialect) -> Iterator[list[_Array]]:
 
 def _array(file: File, read_next: Read, skip: Callable[[int], object]) -> _Array:
     magic = read_next(4)
-    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in TYPES or magic[3] == 0:
+    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in TYPES or not 1 <= magic[3] <= MOST_DIMENSIONS:
         raise Faulty("is not an IDX file: it does not begin with its magic number")
     dimensions = read_next(4 * magic[3])
     if len(dimensions) < 4 * magic[3]:
@@ -102,6 +104,7 @@ def _array(file: File, read_next: Read, skip: Callable[[int], object]) -> _Array
     array = _Array(read_next, skip, struct.unpack(f">{magic[3]}I", dimensions), np.dtype(TYPES[magic[2]]))
     if not array.row_bytes:
         raise Faulty("has rows without a value")
+    check_count(array.columns)
     size = 4 + len(dimensions) + array.shape[0] * array.row_bytes
     if not packing(file.name) and file.size != size:
         raise Faulty(f"says that it holds {size:,} bytes, but has {file.size:,}")

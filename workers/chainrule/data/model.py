@@ -59,10 +59,11 @@ class Model:
         return self.summary.target_scaling.invert(outputs) if self.summary.target_scaling else outputs
 
     def _inputs(self, table: pa.Table) -> Array:
-        missing = [column for column in self.summary.columns if column not in table.column_names]
+        there, wanted = set(table.column_names), set(self.summary.columns)
+        missing = [column for column in self.summary.columns if column not in there]
         if missing:
             raise Faulty(f"has no column {missing[0]!r}")
-        check_names([name for name in table.column_names if name in self.summary.columns])
+        check_names([name for name in table.column_names if name in wanted])
         preprocessing = self.summary.preprocessing
         X = preprocessing.apply(tidy(table.select(self.summary.columns)))
         wrong = np.argwhere(~np.isfinite(X))

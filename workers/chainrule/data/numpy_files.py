@@ -18,6 +18,7 @@ from chainrule.data.faults import Faulty, sentence
 from chainrule.data.files import File
 from chainrule.data.fragments import Dialect, Digest, Fragment, row_ranges, rows_at_once
 from chainrule.data.streams import Read, beyond, feed, full, packing, unpacked
+from chainrule.data.tables import check_count
 
 
 @dataclass(frozen=True)
@@ -123,13 +124,14 @@ def _header(read: Read, size: int | None, limit: int) -> Header:
         read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         header = Header(*read_header(counted))
     except (ValueError, SyntaxError, OverflowError, TokenError) as error:
-        raise Faulty(f"is not a NumPy file: {str(error).splitlines()[0]}") from None
+        raise Faulty(f"is not a NumPy file: {str(error).splitlines()[0].partition(': ')[0]}") from None
     if header.dtype.hasobject:
         raise Faulty("carries pickled objects, which are never loaded; save arrays of numbers or texts")
     if not header.shape:
         raise Faulty("holds a single value, not rows")
     if not header.row_bytes:
         raise Faulty("has rows without a value")
+    check_count(header.columns)
     if size is not None and size - counted.count != header.size:
         raise Faulty(f"says that it holds {header.size:,} bytes of rows, but has {size - counted.count:,}")
     if header.size > limit:

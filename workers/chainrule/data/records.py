@@ -44,6 +44,14 @@ def end_of_rows(data: bytes, delimiter: str | None) -> int:
     return end + 1
 
 
+def unclosed(data: bytes, delimiter: str) -> int | None:
+    """Return the row, from 0, in which a quote opens that never closes; None where all close."""
+    if b'"' not in data or len(quotes := _quotes(data, delimiter)) % 2 == 0:
+        return None
+    lines = np.flatnonzero(np.frombuffer(data, np.uint8, int(quotes[-1])) == NEWLINES[1])
+    return int(np.count_nonzero(np.searchsorted(quotes, lines) % 2 == 0))
+
+
 def _quotes(data: bytes, delimiter: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Return the places of the quotes that open and close values, in turns; another quote is part of a value."""
     text = np.frombuffer(data, np.uint8)

@@ -50,7 +50,7 @@ class Survey:
 def survey(block: pa.Table, keep: Sequence[str] = ()) -> Survey:
     """Look at every column of a tidy table. Raises Faulty for a number that float32 cannot hold."""
     names = block.column_names
-    columns = {name: _look(whole(block.column(name)), name) for name in names}
+    columns = {name: _look(whole(column), name) for name, column in zip(names, block.columns, strict=True)}
     return Survey(block.num_rows, columns, block.select([name for name in keep if name in names]))
 
 

@@ -17,6 +17,7 @@ MISSING_WORDS = ("", "?", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "-nan", "NUL
 """What stands for a missing value in text, whatever blanks are around it."""
 TEXT = pa.dictionary(pa.int32(), pa.string())
 SECONDS_OF_DAY = 86_400
+MOST_COLUMNS = 100_000
 
 
 def tidy(table: pa.Table) -> pa.Table:
@@ -39,8 +40,15 @@ def taken(column: pa.Array, rows: NDArray[np.int64]) -> pa.Array:
     return pa.array(column.to_numpy().take(rows))
 
 
+def check_count(columns: int) -> None:
+    """Raise Faulty where there are more columns than anyone can mean."""
+    if columns > MOST_COLUMNS:
+        raise Faulty(f"has {columns:,} columns; at most {MOST_COLUMNS:,} are read")
+
+
 def check_names(names: Sequence[str]) -> None:
-    """Raise Faulty where two columns have one name."""
+    """Raise Faulty where two columns have one name, or there are too many."""
+    check_count(len(names))
     double = [name for name, count in Counter(names).items() if count > 1]
     if double:
         raise Faulty(f"has more than one column named {double[0]!r}")
