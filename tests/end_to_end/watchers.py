@@ -1,4 +1,4 @@
-"""A process that watches a job many times at once, and tells what came when. Arguments: address, http, job, how many."""
+"""Watches a job many times at once, and tells what came when. Arguments: address, http, job, how many."""
 
 import asyncio
 import json
