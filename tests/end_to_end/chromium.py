@@ -5,15 +5,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 PATH = shutil.which("chromium")
 ARGUMENTS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
-SECONDS = 20_000
+MILLISECONDS = 40_000
 """The longest wait for anything on a page, in milliseconds."""
+expect.set_options(timeout=MILLISECONDS)
 
 
 @contextmanager
@@ -30,7 +31,7 @@ def chromium() -> Iterator[Browser]:
 def opened(browser: Browser, http: str, **options) -> Iterator[Page]:
     """A page of the service in a context of its own; at the end nothing may have gone wrong in it."""
     context = browser.new_context(base_url=http, viewport={"width": 1280, "height": 900}, **options)
-    context.set_default_timeout(SECONDS)
+    context.set_default_timeout(MILLISECONDS)
     page, faults = context.new_page(), []
     page.faults = faults
     page.on("console", lambda message: faults.append(message.text) if message.type in ("error", "warning") else None)

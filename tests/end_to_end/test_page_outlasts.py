@@ -21,7 +21,7 @@ def own(tmp_path, service_class):
     service.end(signal.SIGKILL)
 
 
-@pytest.mark.xdist_group("service")
+@pytest.mark.soak
 def test_the_page_goes_on_where_it_was_when_the_service_is_killed_and_started(own, job_file):
     job = own.submit(
         job_file("long", training={"epochs": 100_000, "checkpoint_seconds": 0.5}, cluster={"max_workers": 1})

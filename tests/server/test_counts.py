@@ -18,7 +18,8 @@ from chainrule.parameter_server.assignment import Assignment
 from chainrule.server.counts import Counts
 from chainrule.server.planning import counts_of
 from chainrule.v1 import parameters_pb2 as pb
-from chainrule.wire.partials import Partial, Sums
+from chainrule.wire.partials import Findings, Partial, Sums
+from chainrule.wire.spec import WIRES
 
 
 class Relay:
@@ -58,9 +59,10 @@ class Relay:
             thread.join(5)
 
 
-def test_so_many_bytes_cross_a_real_connection(spec):
+@pytest.mark.parametrize("wire", WIRES)
+def test_so_many_bytes_cross_a_real_connection(spec, wire):
     """In 40 steps of two workers. What is not the same in every step are the numbers in messages, a few bytes each."""
-    training, few, steps = replace(spec.training, epochs=99), 16, 40
+    training, few, steps = replace(spec.training, epochs=99, wire=wire), 16, 40
     spec = replace(spec, training=training, data=replace(spec.data, validation_fraction=0.0))
     summary, _ = load_dataset(spec)
     told, marks = counts_of(spec, summary), []
@@ -82,7 +84,9 @@ def test_so_many_bytes_cross_a_real_connection(spec):
 
 def push_all(stream, work):
     for node in work.nodes:
-        push(stream, work.version, node, Partial(np.ones_like(stream.parameters.flat), Sums(1.0, 4.0), Sums()))
+        found = Findings(modest=True, digest=bytes(16))
+        ones = np.ones_like(stream.parameters.flat)
+        push(stream, work.version, node, Partial(ones, Sums(1.0, 4.0), Sums(), found=found))
 
 
 @given(st.integers(1, 40), st.integers(1, 50))

@@ -42,7 +42,7 @@ def test_a_round_trip_is_waited_for_once_in_a_step(costs, workers, one, more):
     assert far - near == pytest.approx(more)
 
 
-FIELDS = ("validate", "examine", "add", "fingerprint", "apply_one", "apply_two", "copy", "stream", "sharing")
+FIELDS = ("validate", "add", "fingerprint", "apply_one", "apply_two", "copy", "stream", "sharing")
 
 
 @given(costs(), places(), st.integers(1, 16), st.sampled_from([1, 6, 16]), st.sampled_from(FIELDS), st.floats(1, 9))
@@ -72,7 +72,7 @@ def test_the_more_draws_the_later_the_last_one():
 
 def test_one_worker_on_the_host_of_the_server_takes_the_sum_of_its_parts():
     told = forecast(counts(1, hashes=False), COSTS, HERE, 1)
-    assert told.seconds == pytest.approx(COSTS.local.step + 0.010 + COSTS.examine + COSTS.apply_one)
+    assert told.seconds == pytest.approx(COSTS.local.step + 0.010 + COSTS.apply_one)
     assert (told.bytes_down, told.bytes_up) == (0, 0)
 
 

@@ -66,7 +66,6 @@ def calibrate(spec: JobSpec, summary: DatasetSummary, workers: int, told: Told =
         sharing=max(1.0, fmean(map(_span, shared)) / (fmean(samples) * most / crowd)) if most > crowd else 1.0,
         ready=tuple(np.median([turn["ready"] for (turn,) in alone], axis=0).tolist()),
         validate=validate,
-        examine=times["examine"],
         add=times["add"],
         fingerprint=times["fingerprint"],
         apply_one=times["apply_one"],
@@ -107,13 +106,12 @@ class ServerPart:
         self._update = make_update(spec, summary.steps(spec), summary.steps_per_epoch(spec))
         self._slots = {name: np.zeros_like(self._theta.flat) for name in self._update.optimizer.slots}
         self._gradients = [_gradient(self._theta.flat.size, seed) for seed in range(2)]
-        self._hashes, self._times = spec.training.hash_every > 0, defaultdict[str, list[float]](list)
+        self._times = defaultdict[str, list[float]](list)
 
     def take(self, *, several: bool) -> None:
-        """Read through a partial, update the weights by it, or by two, hash them; then add two partials up."""
+        """Update the weights by a partial, or by two, and hash them; then add two partials up."""
         mean = Mean(tuple(self._gradients if several else self._gradients[:1]), 1.0)
         first, second = (Partial(gradient, _SUMS, Sums(), borrowed=True) for gradient in self._gradients)
-        self._time("examine", lambda: (first.finite, self._hashes and first.digest))
         self._time("apply_two" if several else "apply_one", lambda: self._apply(mean))
         self._time("fingerprint", lambda: fingerprint(self._theta))
         self._time("add", lambda: first.add(second))

@@ -38,7 +38,6 @@ class Costs:
     sharing: float  # by what more processes than processors take longer than their work divided
     ready: tuple[float, ...]
     validate: float  # a row
-    examine: float  # a partial
     add: float  # two partials
     fingerprint: float  # the weights
     apply_one: float  # average and update from one partial, and from two

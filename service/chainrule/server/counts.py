@@ -14,11 +14,11 @@ from chainrule.parameter_server.direct import SMALL_BYTES
 from chainrule.parameter_server.messages import work_message
 from chainrule.v1 import parameters_pb2 as pb
 from chainrule.wire import tcp
-from chainrule.wire.partials import Partial, Sums
+from chainrule.wire.partials import Findings, Partial, Sums
 from chainrule.worker.streams import header
 
-NUMBER = 4
-"""Bytes of a float32."""
+NUMBER, HALF = 4, 2
+"""Bytes of a float32, and of its upper half."""
 _HEAD = len(tcp.message(b""))
 _SOME_VERSION = 1 << 20  # the length of a version in a message hardly depends on it
 
@@ -80,9 +80,10 @@ class Counts:
 
     def bytes_up(self, workers: int) -> int:
         """Return the bytes that the server receives over TCP in a step: a piece for each layer, and the sums."""
-        sums = Partial(np.empty(0, np.float32), Sums(1.0, 1.0), Sums())
+        found = Findings(modest=True, digest=bytes(16) if self.hashes else b"")
+        sums = Partial(np.empty(0, np.float32), Sums(1.0, 1.0), Sums(), found=found)
         partial = header(_SOME_VERSION, root(self.shards), sums, compute_seconds=1.0, serialise_seconds=1.0, slot=1)
-        partial.gradient_bytes = self.weight_bytes
+        partial.gradient_bytes = self.up * self.parameters
         message = tcp.message(pb.WorkerMessage(partial=partial).SerializeToString())
         pieces = _HEAD * self.network.layers + self.up * self.parameters
         return self.partials(workers) * (pieces + len(message))

@@ -1,6 +1,6 @@
 """The time of a synchronous training step, from counts of the protocol and measured costs. Pure.
 
-Weights go down, workers compute, gradients go up, the server reads through them, adds up the tree, and applies. Where
+Weights go down, workers compute, gradients go up, the server adds up the tree, and applies. Where
 processors are shared, a stage takes as long as its longest chain, or all its work divided by them: the longer of the
 two. Everything that all workers send goes through the server's own link. No number here was fitted: each is a cost
 that was measured, a count, or a ratio that a protocol lays down.
@@ -167,12 +167,11 @@ class _Step:
         return float((ready + left).max())
 
     def _served(self, arrivals: Seconds) -> float:
-        """Return when the server has read through all partials and added up the tree: they queue for it."""
-        costs, each = self.costs, self.partials / self.n
-        alone = self.talk.server + costs.examine
-        turn = self.talk.server + self._adds / self.partials + costs.examine / costs.cores
+        """Return when the server has taken all partials and added up the tree: they queue for it."""
+        each = self.partials / self.n
+        turn = self.talk.server + self._adds / self.partials
         behind = np.arange(self.n, 0, -1) * each * turn
-        return max(float(arrivals[-1]) + alone, float((arrivals + behind).max()))
+        return max(float(arrivals[-1]) + self.talk.server, float((arrivals + behind).max()))
 
     @property
     def _adds(self) -> float:
@@ -185,15 +184,15 @@ class _Step:
         return self.counts.shards * self.costs.shard(self.n)
 
     def _all_work(self) -> float:
-        """Return how long all processors need for what there is to do, and the last partial, which is read alone."""
+        """Return how long all processors need for what there is to do."""
         costs, counts, n = self.costs, self.counts, self.n
         moved = counts.up * counts.parameters * self.partials if self.place.tcp else 0
         work = (
             self._computing
             + 2 * moved * costs.copy
-            + self.partials * (costs.examine + self.talk.server + self.talk.worker)
+            + self.partials * (self.talk.server + self.talk.worker)
             + self._adds
             + self._aside
         )
         sharing = costs.sharing if n > costs.cores else 1.0
-        return sharing * work / costs.cores + costs.examine
+        return sharing * work / costs.cores

@@ -17,7 +17,7 @@ from chainrule.nn import OPTIMIZERS
 from chainrule.parameter_server.local import fits
 from chainrule.server.calibration import calibrate, cores
 from chainrule.server.costs import Costs
-from chainrule.server.counts import Counts
+from chainrule.server.counts import HALF, NUMBER, Counts
 from chainrule.server.forecast import Forecast, Link, Place, forecast, worthwhile
 from chainrule.wire.errors import TooMuch
 from chainrule.wire.spec import JobSpec
@@ -158,7 +158,8 @@ def default_workers(spec: JobSpec) -> tuple[int, ...]:
 def counts_of(spec: JobSpec, summary: DatasetSummary) -> Counts:
     """Return what a step of a job is made of."""
     slots = len(OPTIMIZERS[spec.optimizer.name].slots) + (spec.early_stopping is not None)
-    return Counts(summary.network(spec), spec.shards, spec.rows_per_shard, slots, spec.training.hash_every > 0)
+    up = HALF if spec.training.halves else NUMBER
+    return Counts(summary.network(spec), spec.shards, spec.rows_per_shard, slots, spec.training.hash_every > 0, up)
 
 
 def plan(job_file: Path, link: Link, shape: DataShape | None, connect: Connect, told: Told) -> JobPlan:

@@ -19,7 +19,7 @@ from chainrule.data.shards import Shard
 from chainrule.nn import LOSSES, Network, Parameters, initialize
 from chainrule.v1 import parameters_pb2 as pb
 from chainrule.wire import tcp
-from chainrule.wire.partials import Partial, Sums
+from chainrule.wire.partials import Findings, Partial, Reading, Sums
 from chainrule.wire.spec import JobSpec
 from chainrule.wire.validation import parse_spec
 from chainrule.worker.direct import DirectStream
@@ -42,14 +42,15 @@ class Computer:
         shard = _shard(self._network, fitting * rows, rows)
         self._computer = PartialComputer(spec, self._network, fitting, {0: shard})
         self.theta, self.gradient = initialize(self._network, 0), Parameters.empty(sizes)
-        self._version, self._rows = 0, rows
+        self._version, self._rows, self._hashes = 0, rows, spec.training.hashes
         self.room = np.zeros(max(self.theta.flat.size, LEAST_NUMBERS), np.float32)
 
     def compute(self) -> dict[str, Any]:
         """Compute a step; return when it began and ended, and when each layer was ready, as a share of it."""
         marks, done = [time.perf_counter()], lambda _: marks.append(time.perf_counter())
         theta, version = self.theta, self._version
-        self._computer.compute(theta, version, _NODE, train=True, evaluate=False, into=self.gradient, done=done)
+        asked = {"train": True, "evaluate": False, "reading": Reading(hashed=self._hashes(version))}
+        self._computer.compute(theta, version, _NODE, into=self.gradient, done=done, **asked)
         self._version += 1
         began, *ready, ended = *marks, time.perf_counter()
         return {"began": began, "ended": ended, "ready": [(mark - began) / (ended - began) for mark in ready]}
@@ -90,7 +91,7 @@ def talk(kind: str, name: str, secret: str, incarnation: int, seconds: float) ->
         count += 1
         if time.perf_counter() > began + seconds:
             break
-        stream.push(version, _NODE, Partial(room.flat, Sums(1.0, 1.0), Sums()), 0.0)
+        stream.push(version, _NODE, Partial(room.flat, Sums(1.0, 1.0), Sums(), found=Findings(modest=True)), 0.0)
     spent, used = time.perf_counter() - began, time.process_time() - used
     stream.close()
     return {"steps": count, "step": spent / count, "processor": used / count}
