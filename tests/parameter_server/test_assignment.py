@@ -202,3 +202,22 @@ def test_a_worker_with_two_nodes_has_time_for_both():
     assert [assignment.take(worker, 0.0) for worker in (1, 2)] == [(Node(0, 1),), (Node(1, 3),)]
     answer(assignment, 1, 0, Node(0, 1), 1.0)
     assert assignment.next_deadline() == 6.0
+
+
+def test_a_worker_lags_by_what_it_still_computes():
+    assignment = dealt(4, 2)
+    assignment.take(1, 0.0)
+    assert [assignment.lag(worker) for worker in (1, 2, 3)] == [0, 0, 0]
+    assignment.deal(3)
+    assert [assignment.lag(worker) for worker in (1, 2)] == [3, 0]
+    assignment.answer(1, 0, Node(0, 2), 1.0)
+    assert assignment.lag(1) == 0
+
+
+def test_shards_that_are_apart_are_nodes_of_their_own():
+    assignment = Assignment(5, apart=True)
+    for worker in (1, 2):
+        assignment.add(worker)
+    assignment.deal(1)
+    owed = [assignment.take(worker, 0.0) for worker in (1, 2)]
+    assert [node for nodes in owed for node in nodes] == [Node(k, k + 1) for k in range(5)]

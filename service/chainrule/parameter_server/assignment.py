@@ -83,6 +83,11 @@ class Assignment:
         """Whether this node is still wanted from this worker."""
         return worker in self._workers and node in self._workers[worker].owed
 
+    def lag(self, worker: int) -> int:
+        """Return how many versions a worker is behind with what it still computes."""
+        computing = self._workers[worker].computing if worker in self._workers else ()
+        return max((self._version - version for version, _ in computing), default=0)
+
     def take(self, worker: int, now: float) -> tuple[Node, ...]:
         """Return the nodes that the worker owes and has not been told of: from now on it computes them."""
         if worker not in self._workers:

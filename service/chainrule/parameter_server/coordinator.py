@@ -149,8 +149,6 @@ class Coordinator:
             if outcome in (Outcome.NONFINITE, Outcome.DIVERGED):
                 self._refuse(outcome, version, node, self._names.get(incarnation, "?"))
             self._deliver()  # workers wait for nothing else
-            if generation == self.generation:
-                self._state.members.answer(incarnation, version)
             if outcome is Outcome.APPLIED:  # what is late took its time in another step
                 self._stopwatch.arrived(incarnation, arrived, seconds)
                 self._roll.applied(incarnation, version, node, partial.training.weight)
@@ -277,14 +275,13 @@ class Coordinator:
                 raise TrainingFailed(self._failure)
             news, self._news = self._news, News()
             ended = self._ended and self._failure is None
-            members, version = self._state.members, self._state.version
-            layers, staleness = self._layers.take(tuple(members)), members.staleness(version)
-            return news.report(version, len(members), staleness, layers, ended)
+            lags, layers = self._state.lags(), self._layers.take(tuple(self._state.members))
+            return news.report(self._state.version, len(lags), max(lags.values(), default=0), layers, ended)
 
     def roll(self) -> list[dict[str, Any]]:
         """Return who is there and what they have done since the last call."""
         with self._lock:
-            return self._roll.told(self._state.members, self._state.version, self._clock())
+            return self._roll.told(self._state.lags(), self._clock())
 
     @property
     def _ended(self) -> bool:

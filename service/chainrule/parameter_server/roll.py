@@ -1,7 +1,7 @@
 """What each worker has done: for people, who look at it once a second. Pure: the time is an argument."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,18 +42,17 @@ class Roll:
         entry.nodes.append(node)
         entry.rows += rows
 
-    def told(self, members: Iterable[int], version: int, now: float) -> list[dict[str, Any]]:
-        """Return who is there: shards, rows a second since the last look, steps behind the last complete one."""
+    def told(self, lags: Mapping[int, int], now: float) -> list[dict[str, Any]]:
+        """Return who is there: shards, rows/s since the last look, and by how many versions it is behind (`lags`)."""
         span, self._looked = now - self._looked, now
-        live = set(members)
-        self._entries = {incarnation: entry for incarnation, entry in self._entries.items() if incarnation in live}
+        self._entries = {incarnation: entry for incarnation, entry in self._entries.items() if incarnation in lags}
         return [
             {
                 "name": entry.name,
                 "incarnation": incarnation,
                 "shards": [list(node) for node in _joined(entry.nodes)],
                 "samples_per_second": _take_rows(entry) / span if span > 0 else 0.0,
-                "lag": max(0, version - 1 - entry.version) if entry.version >= 0 else None,
+                "lag": lags[incarnation],
                 "leases_lost": self._lost[entry.name],
             }
             for incarnation, entry in sorted(self._entries.items())

@@ -93,6 +93,10 @@ class TrainingState:
         """
         return self._assignment.overtake(now)
 
+    def lags(self) -> dict[int, int]:
+        """Return how many versions each live worker is behind with what it still computes."""
+        return {incarnation: self._assignment.lag(incarnation) for incarnation in self.members}
+
     def next_look(self) -> float | None:
         """Return when `expire` or `overtake` will do something, unless workers are heard before."""
         moments = (self.members.next_end(), self._assignment.next_deadline())

@@ -48,9 +48,9 @@ class Computer:
     def compute(self) -> dict[str, Any]:
         """Compute a step; return when it began and ended, and when each layer was ready, as a share of it."""
         marks, done = [time.perf_counter()], lambda _: marks.append(time.perf_counter())
-        theta, version = self.theta, self._version
-        asked = {"train": True, "evaluate": False, "reading": Reading(hashed=self._hashes(version))}
-        self._computer.compute(theta, version, _NODE, into=self.gradient, done=done, **asked)
+        theta, version, into = self.theta, self._version, self.gradient
+        reading = Reading(hashed=self._hashes(version))
+        self._computer.compute(theta, version, _NODE, train=True, evaluate=False, into=into, done=done, reading=reading)
         self._version += 1
         began, *ready, ended = *marks, time.perf_counter()
         return {"began": began, "ended": ended, "ready": [(mark - began) / (ended - began) for mark in ready]}

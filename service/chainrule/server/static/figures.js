@@ -56,7 +56,7 @@ export function workersPanel(job) {
   const row = (member) => h("tr", {},
     h("th", { scope: "row" }, member.name, h("span", { class: "quiet" }, ` #${member.incarnation}`)),
     h("td", {}, member.shards.map(([low, high]) => (high - low === 1 ? `${low}` : `${low}–${high - 1}`)).join(", ") || "–"),
-    h("td", { class: "number" }, rate(member.samples_per_second)), h("td", { class: "number" }, member.lag === null ? "–" : count(member.lag)),
+    h("td", { class: "number" }, rate(member.samples_per_second)), h("td", { class: "number" }, count(member.lag)),
     h("td", { class: "number" }, count(member.leases_lost)));
   const columns = [["worker #incarnation"], ["shards"], ["samples/s", "number"], ["lag", "number"], ["lost leases", "number"]];
   return [
