@@ -5,7 +5,7 @@ PROTO_VENV := build/proto-venv
 PEERS_VENV := build/peers-venv
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help demo test soak bench bench-nn bench-peers bench-recovery bench-data lint format proto lock clean
+.PHONY: help demo test soak bench bench-nn bench-peers bench-recovery bench-data lint format proto dashboards lock clean
 
 help:                ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -44,6 +44,9 @@ format: $(VENV)/development   ## put the code into the common format
 
 proto: $(PROTO_VENV)/installed   ## generate Python from the .proto files
 	$(PROTO_VENV)/bin/python proto/generate.py proto/chainrule/v1
+
+dashboards: $(VENV)/development   ## write Grafana's dashboards from their code
+	$(BIN)/python deploy/grafana/dashboards.py deploy/grafana/dashboards
 
 lock: $(VENV)/development   ## pin all dependencies anew, with hashes
 	$(COMPILE) --extra demo pyproject.toml -o deploy/requirements.txt

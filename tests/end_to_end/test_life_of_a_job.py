@@ -121,12 +121,13 @@ def test_cancel_and_delete(service, running):
     assert "cancel it before you delete it" in service.run("delete", running, code=2).stderr
     assert json.loads(service.run("cancel", running, "--json").stdout)["state"] == "CANCELLED"
     assert "it is too late to cancel it" in service.run("cancel", running, code=2).stderr
-    assert f'job="{running}"' not in service.metrics()
+    assert f'chainrule_job_state{{job="{running}",state="CANCELLED"}} 1.0' in service.metrics()
     folder = service.data_dir / "jobs" / running
     assert folder.exists()
     others = [job for job in service.json("list") if job["id"] != running]
     service.run("delete", running)
     assert not folder.exists()
+    assert f'job="{running}"' not in service.metrics()
     assert "there is no job" in service.run("show", running, code=2).stderr
     assert service.json("list") == others
 

@@ -30,7 +30,7 @@ def test_two_jobs_train_at_the_same_time_and_survive_the_death_of_the_service(se
         assert done["state"] == "SUCCEEDED"
         assert done["version"] == done["steps"] == 150 * 12
         assert done["metrics"]["validation"]["accuracy"] >= 0.96
-        assert f'job="{job_id}"' not in service.metrics()
+        assert f'chainrule_job_state{{job="{job_id}",state="SUCCEEDED"}} 1.0' in service.metrics()
     the_model_is_the_one_that_was_trained(service, first, tmp_path)
     it_predicts(service, first, digits_csv)
 

@@ -69,3 +69,17 @@ def test_members_are_those_who_were_heard_within_the_lease(moves):
         assert set(members) == set(heard)
         assert members.next_end() == min((moment + LEASE_SECONDS for moment in heard.values()), default=None)
     assert len(set(given_)) == len(given_)
+
+
+def test_staleness_is_that_of_the_last_of_those_who_have_answered():
+    members = Members()
+    first, second = members.join(0.0), members.join(0.0)
+    assert members.staleness(7) == 0
+    members.answer(first, 6)
+    assert members.staleness(7) == 0
+    members.answer(second, 3)
+    members.answer(second, 2)  # late
+    assert members.staleness(7) == 3
+    members.leave(second)
+    members.answer(second, 3)
+    assert members.staleness(7) == 0

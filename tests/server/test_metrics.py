@@ -10,8 +10,10 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from chainrule.server.metrics import STEP_BUCKETS, JobCollector, LiveJob, exposition
+from chainrule.server.live import STEP_BUCKETS, LiveJob, Waiting
+from chainrule.server.metrics import JOBS, LAYERS, Calls, JobCollector, exposition, new_registry
 from chainrule.wire.job import Job, JobState
+from chainrule.wire.layers import LayerFigures
 
 METRICS = {"train": {"loss": 0.5}, "validation": {"loss": 0.625, "accuracy": 0.75}}
 
@@ -21,9 +23,9 @@ def live_job(id="a", **figures):
     return LiveJob(Job(id, "digits", JobState.RUNNING, datetime.now(UTC), **figures))
 
 
-def registry_of(live, states=None):
+def registry_of(live, states=None, **sources):
     registry = CollectorRegistry()
-    registry.register(JobCollector(lambda: live, lambda: states or {}))
+    registry.register(JobCollector(lambda: live, lambda: states or {}, **sources))
     return registry
 
 
@@ -75,7 +77,8 @@ def test_the_job_may_be_replaced():
 def test_every_state_is_there():
     states = Counter({JobState.RUNNING: 2})
     samples = read(registry_of([], states))
-    assert samples == {("chainrule_jobs", ("state", state.value)): states[state] for state in JobState}
+    for state in JobState:
+        assert samples["chainrule_jobs", ("state", state.value)] == states[state]
 
 
 def test_a_job_that_goes_takes_its_series_along():
@@ -158,11 +161,102 @@ def test_reading_while_another_thread_updates():
         thread.join()
 
 
+def layers(count):
+    return tuple(
+        LayerFigures(L, 0.5, 0.25, 2.0, 1e-3, 0.125, None, "dead" if L == 1 else "") for L in range(1, count + 1)
+    )
+
+
+def test_the_layers_of_a_job():
+    samples = read(registry_of([live_job(layers=layers(2))]))
+    job, first = ("job", "a"), ("layer", "1")
+    assert samples["chainrule_layer_gradient_norm", job, ("kind", "weight"), first] == 0.5
+    assert samples["chainrule_layer_gradient_norm", job, ("kind", "bias"), first] == 0.25
+    for name, value in (("weight_norm", 2.0), ("update_ratio", 1e-3), ("dead_ratio", 0.125)):
+        assert samples[f"chainrule_layer_{name}", job, first] == value
+    assert not [name for name, *_ in samples if "saturation" in name]
+    for word, layer in (("dead", "1"), ("dead", "2"), ("vanishing", "1")):
+        wrong = samples["chainrule_layer_diagnosis", ("diagnosis", word), job, ("layer", layer)]
+        assert wrong == ((word, layer) == ("dead", "1"))
+
+
+def test_of_many_layers_the_ends_are_shown_and_the_rest_is_counted_once():
+    registry = registry_of([live_job(layers=layers(100))])
+    for _ in range(2):
+        samples = read(registry)
+        shown = {int(dict(labels)["layer"]) for name, *labels in samples if name == "chainrule_layer_weight_norm"}
+        assert shown == {*range(1, 17), *range(85, 101)}
+        assert len(shown) == LAYERS
+        assert samples["chainrule_metrics_left_out_total", ("kind", "layer")] == 68
+
+
+def test_of_many_jobs_those_that_train_come_first_and_the_rest_is_counted_once():
+    live, ended = [live_job(f"live {i}") for i in range(JOBS - 1)], [live_job(f"ended {i}") for i in range(3)]
+    registry = registry_of(live, ended=ended)
+    for _ in range(2):
+        samples = read(registry)
+        shown = {dict(labels)["job"] for name, *labels in samples if name == "chainrule_job_step"}
+        assert shown == {*(each.job.id for each in live), "ended 0"}
+        assert samples["chainrule_metrics_left_out_total", ("kind", "job")] == 2
+
+
+def test_the_queue_and_the_cluster():
+    now = 100.0
+    waiting = Waiting(lambda: now)
+    registry = registry_of([live_job(workers=3)], ended=[live_job("b")], waiting=waiting, cpus=lambda: 8)
+    for job in "abc":
+        waiting.note(job, True)
+    waiting.note("b", False)
+    now = 130.0
+    samples = read(registry)
+    assert (samples["chainrule_queue_jobs",], samples["chainrule_queue_longest_wait_seconds",]) == (2, 30)
+    assert (samples["chainrule_cluster_cpus",], samples["chainrule_cluster_cpus_in_use",]) == (8, 3)
+
+
+def test_a_job_has_one_state_and_every_metric_of_its_validation():
+    samples = read(registry_of([live_job()]))
+    states = {dict(labels)["state"]: value for (name, *labels), value in samples.items() if name.endswith("job_state")}
+    assert {state for state, value in states.items() if value} == {"RUNNING"}
+    assert samples["chainrule_job_validation_loss", ("job", "a")] == 0.625
+    assert samples["chainrule_job_info", ("job", "a"), ("name", "digits")] == 1
+
+
+def test_checkpoints_leases_and_lag():
+    live = live_job()
+    live.checkpoint_seconds, live.checkpoint_moment = 30.0, 1000.0
+    samples, job = read(registry_of([live])), ("job", "a")
+    assert samples["chainrule_checkpoint_timestamp_seconds", job] == 1000
+    assert ("chainrule_checkpoint_step", job) not in samples
+    live.observe_checkpoint(7, 1030.0)
+    live.staleness, live.leases_ended = 4, 2
+    samples = read(registry_of([live]))
+    assert samples["chainrule_checkpoint_timestamp_seconds", job] == 1030
+    assert (samples["chainrule_checkpoint_step", job], samples["chainrule_checkpoints_total", job]) == (7, 1)
+    assert samples["chainrule_worker_staleness_versions", job] == 4
+    assert samples["chainrule_lease_expirations_total", job] == 2
+
+
+def test_calls_process_and_software():
+    registry = new_registry(JobCollector(lambda: [], lambda: {}))
+    Calls(registry).observe("GetJob", "NOT_FOUND", 0.02)
+    samples = read(registry)
+    labels = ("code", "NOT_FOUND"), ("method", "GetJob")
+    assert samples["chainrule_rpc_seconds_count", *labels] == 1
+    assert samples["chainrule_rpc_seconds_bucket", labels[0], ("le", "0.025"), labels[1]] == 1
+    assert samples["process_resident_memory_bytes",] > 1e6
+    assert [name for name, *_ in samples if name == "chainrule_build_info"]
+
+
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
 def test_promtool_finds_no_fault():
-    live = live_job()
+    live = live_job(layers=layers(3), metrics={"validation": {"loss": 1.0, "balanced_accuracy": 0.5, "r2": 0.1}})
     live.observe_step(0.1, rows=4)
     live.observe_push("applied")
-    body, _ = exposition(registry_of([live], {JobState.RUNNING: 1}))
+    live.observe_phases({"compute": 0.1})
+    live.observe_checkpoint(1, 1e9)
+    live.checkpoint_seconds = live.last_step = 30.0
+    registry = new_registry(JobCollector(lambda: [live], lambda: {JobState.RUNNING: 1}))
+    Calls(registry).observe("GetJob", "OK", 0.1)
+    body, _ = exposition(registry)
     checked = subprocess.run(["promtool", "check", "metrics"], input=body, capture_output=True, timeout=30)
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")

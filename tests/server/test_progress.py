@@ -34,6 +34,7 @@ def report(version, steps=(), evaluations=(), workers=2, pushes=None, warnings=(
         "pushes": pushes or {},
         "phases": {"compute": 0.5, "apply": 0.25},
         "leases_ended": 0,
+        "staleness": 0,
         "machines": (),
         "warnings": warnings,
         "ended": ended,

@@ -138,6 +138,8 @@ class Coordinator:
             judged = self._clock()
             outcome, step = self._state.push(incarnation, generation, version, node, partial, judged)
             fail_at("server.after_apply")
+            if generation == self.generation:
+                self._state.members.answer(incarnation, version)
             if outcome is Outcome.APPLIED:  # what is late took its time in another step
                 self._stopwatch.arrived(incarnation, arrived, seconds)
                 self._roll.applied(incarnation, version, node, partial.training.weight)
@@ -269,8 +271,9 @@ class Coordinator:
                 raise TrainingFailed(self._failure)
             news, self._news = self._news, News()
             ended = self._ended and self._failure is None
-            layers = self._layers.take(tuple(self._state.members))
-            return news.report(self._state.version, len(self._state.members), layers, ended)
+            members, version = self._state.members, self._state.version
+            layers, staleness = self._layers.take(tuple(members)), members.staleness(version)
+            return news.report(version, len(members), staleness, layers, ended)
 
     def roll(self) -> list[dict[str, Any]]:
         """Return who is there and what they have done since the last call."""

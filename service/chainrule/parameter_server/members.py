@@ -14,6 +14,7 @@ class Members:
     def __init__(self) -> None:
         self._lease_ends: dict[int, float] = {}
         self._joined = 0
+        self._caught_up: dict[int, int] = {}
 
     def __iter__(self) -> Iterator[int]:
         return iter(tuple(self._lease_ends))
@@ -39,6 +40,16 @@ class Members:
     def leave(self, incarnation: int) -> None:
         """Let a worker go."""
         self._lease_ends.pop(incarnation, None)
+        self._caught_up.pop(incarnation, None)
+
+    def answer(self, incarnation: int, version: int) -> None:
+        """Note that a worker has done its part of a version."""
+        if incarnation in self._lease_ends:
+            self._caught_up[incarnation] = max(version + 1, self._caught_up.get(incarnation, 0))
+
+    def staleness(self, version: int) -> int:
+        """Return how many versions the last of those who have ever answered is behind."""
+        return max(0, version - min(self._caught_up.values(), default=version))
 
     def expired(self, now: float) -> list[int]:
         """Return the workers whose lease has ended."""

@@ -127,6 +127,7 @@ class ParameterServer:
             "report",
             version=report.version,
             workers=report.workers,
+            staleness=report.staleness,
             steps=steps,
             evaluations=evaluations,
             layers=[layer.document() for layer in report.layers],

@@ -15,6 +15,7 @@ class Report:
 
     version: int
     workers: int
+    staleness: int  # versions that the last worker is behind
     steps: tuple[tuple[Step, Lap], ...]
     layers: tuple[LayerFigures, ...]  # none where nothing has been measured meanwhile
     fingerprints: dict[int, bytes]  # of the versions whose hash is asked for
@@ -39,11 +40,14 @@ class News:
     warnings: list[str] = field(default_factory=list)
     there: bool = False
 
-    def report(self, version: int, workers: int, layers: tuple[LayerFigures, ...], ended: bool) -> Report:
+    def report(
+        self, version: int, workers: int, staleness: int, layers: tuple[LayerFigures, ...], ended: bool
+    ) -> Report:
         """Return the report of it."""
         return Report(
             version,
             workers,
+            staleness,
             tuple(self.steps),
             layers,
             self.fingerprints,

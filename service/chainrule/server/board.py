@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 from chainrule.server.changes import Changes
 from chainrule.server.feed import Feed
 from chainrule.server.jobs import Move
-from chainrule.server.metrics import LiveJob
+from chainrule.server.live import Ended, LiveJob, Waiting
 from chainrule.server.store import History, Store
 from chainrule.wire.job import Job, JobState
 from chainrule.wire.layers import LayerFigures
@@ -31,6 +31,9 @@ class Board:
         self._feeds: dict[str, Feed] = {}
         self.changes = Changes()
         self.live: dict[str, LiveJob] = {}
+        self.ended, self.waiting = Ended(), Waiting()
+        for row in store.rows_in(JobState.QUEUED):
+            self.waiting.note(row["id"], True)
         self.states: Counter[JobState] = store.count_states()
 
     async def read(self, query: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -85,13 +88,17 @@ class Board:
 
     async def add_checkpoint(self, job_id: str, checkpoint: dict[str, Any], keep: int) -> list[str]:
         """Record a checkpoint; return the paths of those that are not needed any more."""
-        old = await self.read(self.store.add_checkpoint, job_id, self.now(), checkpoint, keep)
+        now = self.now()
+        old = await self.read(self.store.add_checkpoint, job_id, now, checkpoint, keep)
+        if job_id in self.live:
+            self.live[job_id].observe_checkpoint(checkpoint["version"], now.timestamp())
         self._wake(job_id)
         return old
 
     async def delete(self, job_id: str) -> None:
         """Forget a job that has ended. Raises JobNotFinished, JobNotFound."""
         await self.read(self.store.delete, job_id)
+        self.ended.forget(job_id)
         self.states = await self.read(self.store.count_states)
         self._wake(job_id)
 
@@ -123,8 +130,10 @@ class Board:
     async def _tell(self, job: Job) -> Job:
         if job.state in (JobState.STARTING, JobState.RUNNING):
             self.live.setdefault(job.id, LiveJob(job)).job = job
-        else:
-            self.live.pop(job.id, None)
+        elif (live := self.live.pop(job.id, None)) and job.state.final:
+            live.job = job
+            self.ended.add(live)
+        self.waiting.note(job.id, job.state is JobState.QUEUED)
         self.states = await self.read(self.store.count_states)
         self._wake(job.id)
         return job

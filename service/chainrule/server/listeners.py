@@ -38,9 +38,11 @@ class Health:
 
 
 @asynccontextmanager
-async def grpc_server(host: str, port: int, servicer: TrainingServicer) -> AsyncIterator[tuple[int, Health]]:
+async def grpc_server(
+    host: str, port: int, servicer: TrainingServicer, *interceptors: grpc.aio.ServerInterceptor
+) -> AsyncIterator[tuple[int, Health]]:
     """Run the gRPC server with health and reflection; give its port and its health. Raises LaunchFailed."""
-    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    server = grpc.aio.server(interceptors=interceptors, options=[("grpc.so_reuseport", 0)])
     health = Health()
     await health.set(serving=False)
     add_TrainingServiceServicer_to_server(servicer, server)

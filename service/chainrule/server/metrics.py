@@ -1,103 +1,138 @@
-"""What Prometheus sees: figures of live jobs, read when they are asked for. A job that ends takes its series along."""
+"""What Prometheus sees: figures of jobs, read when they are asked for. A job takes its series along when it goes.
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import accumulate
+At most JOBS jobs are shown and LAYERS layers of each; what is left out is counted. No label is a worker or a step.
+"""
+
+import platform
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.metadata import version
+from itertools import islice
 from typing import TypeAlias
 
-from prometheus_client import CollectorRegistry
+import numpy as np
+from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
     HistogramMetricFamily,
+    InfoMetricFamily,
     Metric,
     SummaryMetricFamily,
 )
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from chainrule.server.diagnosis import WORDS
+from chainrule.server.live import LiveJob, Waiting
 from chainrule.wire.job import Job, JobState
+from chainrule.wire.layers import LayerFigures
 
 Registry: TypeAlias = CollectorRegistry
+JOBS, LAYERS = 50, 32
+SHOWN_STATES = (JobState.STARTING, JobState.RUNNING, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+RPC_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 
-# fmt: off
-STEP_BUCKETS: tuple[float, ...] = (
-    0.0005,
-    0.001, 0.0025, 0.005,
-    0.01, 0.025, 0.05,
-    0.1, 0.25, 0.5,
-    1.0, 2.5, 5.0,
-    10.0, 25.0, 50.0,
-    100.0,
-)
-# fmt: on
-"""Upper bounds of chainrule_step_seconds, in seconds."""
-
-
-@dataclass(frozen=True)
-class Durations:
-    """A histogram: how many steps fell into each of STEP_BUCKETS and beyond the last, and the seconds of them all."""
-
-    counts: tuple[int, ...] = (0,) * (len(STEP_BUCKETS) + 1)
-    total: float = 0.0
-
-    def plus(self, seconds: float) -> "Durations":
-        """Give the histogram with one step more."""
-        i = bisect_left(STEP_BUCKETS, seconds)
-        counts = (*self.counts[:i], self.counts[i] + 1, *self.counts[i + 1 :])
-        return Durations(counts, self.total + seconds)
-
-    def cumulative(self) -> Sequence[tuple[str, float]]:
-        """Pair each bound, as Prometheus writes it, with the number of steps up to it."""
-        return list(zip((*map(repr, STEP_BUCKETS), "+Inf"), accumulate(self.counts), strict=True))
-
-
-@dataclass
-class LiveJob:
-    """Running figures of one live job. One thread updates them; `durations` and `job` are replaced, never changed."""
-
-    job: Job
-    samples: int = 0
-    pushes: dict[str, int] = field(default_factory=dict)
-    durations: Durations = field(default_factory=Durations)
-    phases: dict[str, float] = field(default_factory=dict)
-
-    def observe_step(self, seconds: float, rows: int) -> None:
-        """Count one step: how long it took, and the rows that it saw."""
-        self.durations = self.durations.plus(seconds)
-        self.samples += rows
-
-    def observe_phases(self, phases: dict[str, float]) -> None:
-        """Add the seconds of some steps' phases: compute, serialise, wire, wait, average, apply."""
-        self.phases = {phase: self.phases.get(phase, 0.0) + seconds for phase, seconds in phases.items()}
-
-    def observe_push(self, outcome: str, count: int = 1) -> None:
-        """Count pushes that ended in `outcome`: applied, duplicate, stale, ..."""
-        self.pushes[outcome] = self.pushes.get(outcome, 0) + count
+GAUGES: Mapping[str, tuple[str, Callable[[LiveJob], float | None]]] = {
+    "job_step": ("Optimizer updates so far.", lambda live: live.job.version),
+    "job_planned_steps": ("Optimizer updates at the end.", lambda live: live.job.steps or None),
+    "job_epoch": ("Epochs that are complete.", lambda live: live.job.epoch),
+    "job_workers": ("Workers that hold a lease.", lambda live: live.job.workers),
+    "job_samples_per_second": ("Training rows seen in a second.", lambda live: live.job.samples_per_second),
+    "job_last_step_timestamp_seconds": ("When the last optimizer update was told.", lambda live: live.last_step),
+    "worker_staleness_versions": ("Versions that the slowest worker is behind.", lambda live: live.staleness),
+    "checkpoint_step": ("Optimizer updates that are in the last checkpoint.", lambda live: live.checkpoint_version),
+    "checkpoint_timestamp_seconds": (
+        "When the last checkpoint was written, or training began.",
+        lambda live: live.checkpoint_moment,
+    ),
+    "checkpoint_interval_seconds": ("How often a checkpoint is asked for.", lambda live: live.checkpoint_seconds),
+}
+"""Behind chainrule_, by job: what it is, and where it comes from."""
+COUNTERS: Mapping[str, tuple[str, Callable[[LiveJob], float]]] = {
+    "job_samples_total": ("Training rows seen.", lambda live: live.samples),
+    "lease_expirations_total": ("Workers that were silent for too long.", lambda live: live.leases_ended),
+    "checkpoints_total": ("Checkpoints written.", lambda live: live.checkpoints),
+}
+LAYER_GAUGES: Mapping[str, tuple[str, Callable[[LayerFigures], float | None]]] = {
+    "weight_norm": ("Length of the weights.", lambda layer: layer.weight_norm),
+    "update_ratio": ("Length of a step, of the length of the weights.", lambda layer: layer.update_ratio),
+    "dead_ratio": ("Share of relus that give 0 for every row.", lambda layer: layer.dead_ratio),
+    "saturation_ratio": ("Share of activations at an end of their range.", lambda layer: layer.saturation),
+}
+"""Behind chainrule_layer_, by job and layer."""
 
 
 class JobCollector(Collector):
-    """Reads live jobs and the number of jobs in each state, whenever Prometheus asks, from any thread."""
+    """Reads jobs, queue and cluster whenever Prometheus asks, from any thread."""
 
-    def __init__(self, live: Callable[[], Iterable[LiveJob]], states: Callable[[], Mapping[JobState, int]]) -> None:
-        self._live = live
-        self._states = states
+    def __init__(
+        self,
+        live: Callable[[], Iterable[LiveJob]],
+        states: Callable[[], Mapping[JobState, int]],
+        ended: Iterable[LiveJob] = (),
+        waiting: Waiting | None = None,
+        cpus: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self._live, self._states, self._ended = live, states, ended
+        self._waiting, self._cpus = Waiting() if waiting is None else waiting, cpus
+        self._left_out = Counter(job=0, layer=0)
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric family, at one moment."""
         live = tuple(self._live())
-        jobs = tuple(figures.job for figures in live)
-        yield _split_gauge("loss", "Loss, by split of the data.", jobs)
-        yield _split_gauge("accuracy", "Share of rows that are classified right, by split of the data.", jobs)
-        yield _gauge("step", "Optimizer updates so far.", ((job.id, job.version) for job in jobs))
-        yield _gauge("epoch", "Epochs that are complete.", ((job.id, job.epoch) for job in jobs))
-        yield _gauge("workers", "Workers that hold a lease.", ((job.id, job.workers) for job in jobs))
-        yield _jobs(self._states())
-        yield _samples(live)
-        yield _pushes(live)
-        yield _step_seconds(live)
-        yield _phases(live)
+        everyone = (*live, *self._ended)
+        shown = everyone[:JOBS]
+        self._count_what_is_left_out(everyone)
+        yield from self._service(live)
+        yield from _jobs(shown)
+        yield from _training(shown)
+        yield from _layers(shown)
+        text = "Jobs, and layers of jobs that are shown, for which there was no room here."
+        yield _counter("metrics_left_out_total", text, ["kind"], (((kind,), n) for kind, n in self._left_out.items()))
+
+    def _service(self, live: Iterable[LiveJob]) -> Iterator[Metric]:
+        states = self._states()
+        counts = (((state.value,), states.get(state, 0)) for state in JobState)
+        yield _gauge("jobs", "Jobs, by state.", ["state"], counts)
+        for name, text, value in (
+            ("queue_jobs", "Jobs that wait in the queue.", len(self._waiting)),
+            ("queue_longest_wait_seconds", "How long one of them has waited.", self._waiting.longest()),
+            ("cluster_cpus", "CPUs that workers may use.", self._cpus()),
+            ("cluster_cpus_in_use", "CPUs that workers use.", sum(each.job.workers for each in live)),
+        ):
+            yield _gauge(name, text, [], [((), value)])
+        software = {"version": version("chainrule"), "python": platform.python_version(), "numpy": np.__version__}
+        yield InfoMetricFamily("chainrule_build", "The service's software.", software)
+
+    def _count_what_is_left_out(self, everyone: tuple[LiveJob, ...]) -> None:
+        for i, each in enumerate(everyone):
+            kind, number = ("job", 1) if i >= JOBS else ("layer", len(each.job.layers) - LAYERS)
+            if number > 0 and kind not in each.left_out:
+                each.left_out.add(kind)
+                self._left_out[kind] += number
+
+
+class Calls:
+    """How long calls of the service take."""
+
+    def __init__(self, registry: Registry) -> None:
+        text = "Time of calls, to the end of their stream."
+        labels = ["method", "code"]
+        self._seconds = Histogram("chainrule_rpc_seconds", text, labels, registry=registry, buckets=RPC_BUCKETS)
+
+    def observe(self, method: str, code: str, seconds: float) -> None:
+        """Count a call that has ended."""
+        self._seconds.labels(method, code).observe(seconds)
+
+
+def new_registry(jobs: JobCollector) -> Registry:
+    """Return all that the service shows, but for its calls."""
+    registry = Registry()
+    registry.register(jobs)
+    ProcessCollector(registry=registry)
+    return registry
 
 
 def exposition(registry: Registry, accept: str = "") -> tuple[bytes, str]:
@@ -106,56 +141,85 @@ def exposition(registry: Registry, accept: str = "") -> tuple[bytes, str]:
     return encoder(registry), content_type
 
 
-def _gauge(name: str, text: str, values: Iterable[tuple[str, float]]) -> Metric:
-    family = GaugeMetricFamily(f"chainrule_job_{name}", text, labels=["job"])
-    for job, value in values:
-        family.add_metric([job], value)
+Labelled: TypeAlias = Iterable[tuple[tuple[str, ...], float | None]]
+
+
+def _filled(family: GaugeMetricFamily | CounterMetricFamily, values: Labelled) -> Metric:
+    for labels, value in values:
+        if value is not None:
+            family.add_metric(labels, value)
     return family
 
 
-def _split_gauge(metric: str, text: str, jobs: Iterable[Job]) -> Metric:
-    family = GaugeMetricFamily(f"chainrule_job_{metric}", text, labels=["job", "split"])
-    for job in jobs:
-        for split, values in job.metrics.items():
-            if metric in values:
-                family.add_metric([job.id, split], values[metric])
-    return family
+def _gauge(name: str, text: str, labels: list[str], values: Labelled) -> Metric:
+    return _filled(GaugeMetricFamily(f"chainrule_{name}", text, labels=labels), values)
 
 
-def _jobs(states: Mapping[JobState, int]) -> Metric:
-    family = GaugeMetricFamily("chainrule_jobs", "Jobs, by state.", labels=["state"])
-    for state in JobState:
-        family.add_metric([state.value], states.get(state, 0))
-    return family
+def _counter(name: str, text: str, labels: list[str], values: Labelled) -> Metric:
+    return _filled(CounterMetricFamily(f"chainrule_{name}", text, labels=labels), values)
 
 
-def _samples(live: Iterable[LiveJob]) -> Metric:
-    family = CounterMetricFamily("chainrule_job_samples_total", "Training rows seen.", labels=["job"])
-    for figures in live:
-        family.add_metric([figures.job.id], figures.samples)
-    return family
+def _jobs(shown: tuple[LiveJob, ...]) -> Iterator[Metric]:
+    jobs = [each.job for each in shown]
+    names = (((job.id, job.name), 1) for job in jobs)
+    yield _gauge("job_info", "Jobs and their names.", ["job", "name"], names)
+    states = (((job.id, state.value), job.state is state) for job in jobs for state in SHOWN_STATES)
+    yield _gauge("job_state", "1 for the state that a job is in.", ["job", "state"], states)
+    yield _split("loss", "Loss, by split of the data.", jobs)
+    yield _split("accuracy", "Share of rows that are classified right, by split of the data.", jobs)
+    for metric in sorted({metric for job in jobs for metric in job.metrics.get("validation", {})}):
+        if re.fullmatch(r"[a-z][a-z0-9_]*", metric):
+            values = (((job.id,), job.metrics.get("validation", {}).get(metric)) for job in jobs)
+            yield _gauge(f"job_validation_{metric}", "A metric of the validation rows.", ["job"], values)
 
 
-def _pushes(live: Iterable[LiveJob]) -> Metric:
-    family = CounterMetricFamily("chainrule_pushes_total", "Partials pushed, by outcome.", labels=["job", "outcome"])
-    for figures in live:
-        for outcome, count in sorted(figures.pushes.copy().items()):
-            family.add_metric([figures.job.id, outcome], count)
-    return family
+def _split(metric: str, text: str, jobs: Iterable[Job]) -> Metric:
+    splits = ((job.id, split, values) for job in jobs for split, values in job.metrics.items())
+    return _gauge(f"job_{metric}", text, ["job", "split"], (((id, split), v.get(metric)) for id, split, v in splits))
 
 
-def _step_seconds(live: Iterable[LiveJob]) -> Metric:
-    family = HistogramMetricFamily("chainrule_step_seconds", "Time of one optimizer update.", labels=["job"])
-    for figures in live:
-        durations = figures.durations
-        family.add_metric([figures.job.id], durations.cumulative(), durations.total)
-    return family
+def _training(shown: tuple[LiveJob, ...]) -> Iterator[Metric]:
+    for name, (text, value) in GAUGES.items():
+        yield _gauge(name, text, ["job"], [((each.job.id,), value(each)) for each in shown])
+    for name, (text, value) in COUNTERS.items():
+        yield _counter(name, text, ["job"], [((each.job.id,), value(each)) for each in shown])
+    pushes = (
+        ((each.job.id, outcome), n) for each in shown for outcome, n in sorted({"applied": 0, **each.pushes}.items())
+    )
+    yield _counter("pushes_total", "Partials pushed, by outcome.", ["job", "outcome"], pushes)
+    seconds = HistogramMetricFamily("chainrule_step_seconds", "Time of one optimizer update.", labels=["job"])
+    for each in shown:
+        durations = each.durations
+        seconds.add_metric([each.job.id], durations.cumulative(), durations.total)
+    yield seconds
+    yield _phases(shown)
 
 
-def _phases(live: Iterable[LiveJob]) -> Metric:
+def _phases(shown: tuple[LiveJob, ...]) -> Metric:
     text = "Time of optimizer updates, by what it is spent on; the first four phases are means over the workers."
     family = SummaryMetricFamily("chainrule_step_phase_seconds", text, labels=["job", "phase"])
-    for figures in live:
-        for phase, seconds in figures.phases.items():
-            family.add_metric([figures.job.id, phase], sum(figures.durations.counts), seconds)
+    for each in shown:
+        for phase, seconds in each.phases.items():
+            family.add_metric([each.job.id, phase], sum(each.durations.counts), seconds)
     return family
+
+
+def _layers(shown: tuple[LiveJob, ...]) -> Iterator[Metric]:
+    layers = [(each.job.id, str(layer.layer), layer) for each in shown for layer in _ends(each.job.layers)]
+    slopes = (
+        ((job, L, kind), value)
+        for job, L, layer in layers
+        for kind, value in (("weight", layer.gradient_norm), ("bias", layer.bias_gradient_norm))
+    )
+    yield _gauge("layer_gradient_norm", "Length of the mean gradient.", ["job", "layer", "kind"], slopes)
+    for name, (text, value) in LAYER_GAUGES.items():
+        yield _gauge(f"layer_{name}", text, ["job", "layer"], [((job, L), value(layer)) for job, L, layer in layers])
+    words = (((job, L, word), layer.diagnosis == word) for job, L, layer in layers for word in WORDS)
+    yield _gauge("layer_diagnosis", "1 where this is wrong.", ["job", "layer", "diagnosis"], words)
+
+
+def _ends(layers: tuple[LayerFigures, ...]) -> Iterable[LayerFigures]:
+    """Return the first and the last layers, where gradients vanish and where they begin."""
+    if len(layers) <= LAYERS:
+        return layers
+    return (*islice(layers, LAYERS // 2), *layers[-LAYERS // 2 :])

@@ -52,6 +52,9 @@ class Progress:
         row = await self._board.read(self._board.store.row, self._job_id)
         self._machines, self._faults = list(row["machines"]), Counter(row["faults"])
         self._phases, self._phased = Counter(row["figures"].get("phases", {})), row["figures"].get("steps", 0)
+        live = self._board.live[self._job_id]
+        live.checkpoint_moment = live.last_step = self._board.now().timestamp()
+        live.checkpoint_seconds = self._spec.training.checkpoint_seconds
         changes = {
             "data": self._summary.document(),
             "steps": self._summary.steps(self._spec),
@@ -104,7 +107,10 @@ class Progress:
         live = self._board.live[self._job_id]
         for _, _, rows, seconds in report["steps"]:
             live.observe_step(seconds, rows)
+        if report["steps"]:
+            live.last_step = self._board.now().timestamp()
         live.observe_phases(report["phases"])
+        live.staleness, live.leases_ended = report["staleness"], live.leases_ended + report["leases_ended"]
         for outcome, count in report["pushes"].items():
             live.observe_push(outcome, count)
         refused = {f"pushes_{outcome}": count for outcome, count in report["pushes"].items() if outcome != "applied"}

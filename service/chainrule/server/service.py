@@ -17,13 +17,14 @@ from chainrule.server.datasets import Datasets
 from chainrule.server.fleet import Fleet
 from chainrule.server.history import History
 from chainrule.server.launcher import Launcher
-from chainrule.server.listeners import background, grpc_server, http_server, listening_socket
-from chainrule.server.metrics import JobCollector, Registry
+from chainrule.server.listeners import SERVICE, background, grpc_server, http_server, listening_socket
+from chainrule.server.metrics import Calls, JobCollector, new_registry
 from chainrule.server.page import http_app
 from chainrule.server.scheduler import Scheduler
 from chainrule.server.servicer import TrainingServicer
 from chainrule.server.settings import Settings
 from chainrule.server.store import Store
+from chainrule.server.timing import Timing
 from chainrule.server.uploads import Uploads
 
 STORE = "chainrule.sqlite3"
@@ -87,11 +88,15 @@ async def serving(settings: Settings) -> AsyncIterator[Addresses]:
         servicer = TrainingServicer(board, scheduler, folder / "jobs", datasets, uploads)
         await scheduler.recover()
         http = stack.enter_context(listening_socket(settings.host, settings.http_port))
-        port, health = await stack.enter_async_context(grpc_server(settings.host, settings.port, servicer))
+        jobs = JobCollector(
+            lambda: board.live.values(), lambda: board.states, board.ended, board.waiting, lambda: launcher.cpus
+        )
+        registry = new_registry(jobs)
+        timing = Timing(SERVICE, Calls(registry).observe)
+        calls = grpc_server(settings.host, settings.port, servicer, timing)
+        port, health = await stack.enter_async_context(calls)
         stack.push_async_callback(launcher.stop)
         await launcher.start()
-        registry = Registry()
-        registry.register(JobCollector(lambda: board.live.values(), lambda: board.states))
         history = History(folder / STORE)
         stack.callback(history.close)
         fleet = Fleet(board, history, lambda: scheduler.cpus)
