@@ -51,10 +51,10 @@ class Progress:
         self.version = version
         row = await self._board.read(self._board.store.row, self._job_id)
         self._machines, self._faults = list(row["machines"]), Counter(row["faults"])
+        self._phases, self._phased = Counter(row["figures"].get("phases", {})), row["figures"].get("steps", 0)
         live = self._board.live[self._job_id]
         live.checkpoint_moment = live.last_step = self._board.now().timestamp()
         live.checkpoint_seconds = self._spec.training.checkpoint_seconds
-        self._phases, self._phased = Counter(row["figures"].get("phases", {})), row["figures"].get("steps", 0)
         changes = {
             "data": self._summary.document(),
             "steps": self._summary.steps(self._spec),
