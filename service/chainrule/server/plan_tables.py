@@ -71,14 +71,19 @@ def conclusions(plan: JobPlan) -> Iterator[str]:
     """Yield how many workers are worth having."""
     here, hosts = (_with_rate(plan, where) for where in ("here", "hosts"))
     yield f"Worth having: {here} on this host ({plan.costs.cores} processors), or {hosts} on hosts of their own"
+    if _best_rate(plan, "hosts") < _best_rate(plan, "here"):
+        yield "Over this link no number of workers on hosts of their own is as fast as those on this host"
     if plan.counts.shards in (plan.worth_having("here"), plan.worth_having("hosts")):
         yield f"The job has {plan.counts.shards:,} shards: for more workers give it more, and a larger batch_size"
 
 
 def _with_rate(plan: JobPlan, where: str) -> str:
     workers = plan.worth_having(where)
-    rate = plan.forecast(where, workers).samples_per_second
-    return f"{workers:,} worker{'' if workers == 1 else 's'}, {rate:,.0f} samples/s,"
+    return f"{workers:,} worker{'' if workers == 1 else 's'}, {_best_rate(plan, where):,.0f} samples/s,"
+
+
+def _best_rate(plan: JobPlan, where: str) -> float:
+    return plan.forecast(where, plan.worth_having(where)).samples_per_second
 
 
 def duration(seconds: float) -> str:
