@@ -30,9 +30,11 @@ def header(file: File, dialect: Dialect) -> tuple[tuple[str, ...], int]:
     begin, line, end = first_row(file, dialect)
     if not line:
         raise Faulty(f"is not a CSV file{' with a header line' if dialect.header else ''}: it is empty")
+    delimiter = dialect.delimiter_of(file)
+    if b'"' not in line:
+        check_count(line.count(delimiter.encode()) + 1)  # Arrow would need the square of their number to tell
     try:
-        reading = csv.ReadOptions(block_size=len(line) + 1)
-        parsing = csv.ParseOptions(delimiter=dialect.delimiter_of(file))
+        reading, parsing = csv.ReadOptions(block_size=len(line) + 1), csv.ParseOptions(delimiter=delimiter)
         names = csv.read_csv(pa.py_buffer(line + b"\n"), reading, parsing).column_names
     except UnicodeDecodeError:
         raise Faulty("is not UTF-8 text in its header line") from None
