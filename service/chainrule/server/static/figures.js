@@ -9,7 +9,7 @@ const PHASES = {
   serialise: "giving gradients to the system",
   wire: "on the way between server and worker",
   wait: "until the last worker has answered",
-  average: "reading through the last partial",
+  average: "what must be known before the update",
   apply: "the mean and the update",
 };
 const LEVELS = { vanishing: "warn", exploding: "bad", dead: "warn" };
