@@ -38,5 +38,5 @@ def test_the_order_of_the_counters_counts():
 
 
 def test_the_numbers_are_those_of_every_release():
-    assert [int(purpose) for purpose in Purpose] == [1, 2, 3, 4]
+    assert [int(purpose) for purpose in Purpose] == [1, 2, 3, 4, 5]
     assert generator(0, Purpose.DEAL_ROWS).permutation(10).tolist() == [0, 5, 8, 1, 3, 4, 6, 7, 9, 2]

@@ -14,7 +14,7 @@ def count(request, monkeypatch):
     return request.param
 
 
-@pytest.mark.parametrize("size", [0, 1, BLOCK, 4 * BLOCK, 9 * BLOCK - 1, 9 * BLOCK + 1])
+@pytest.mark.parametrize("size", [0, 1, BLOCK, threads.LEAST, 9 * BLOCK - 1, 9 * BLOCK + 1])
 def test_parts_make_up_the_whole_and_meet_at_blocks(count, size):
     parts = []
     threads.in_parts(lambda start, stop: parts.append((start, stop)), size)
@@ -28,16 +28,16 @@ def test_parts_make_up_the_whole_and_meet_at_blocks(count, size):
 def test_parts_of_large_arrays_run_side_by_side(monkeypatch):
     monkeypatch.setattr(threads, "threads", lambda: 4)
     meeting = threading.Barrier(4)
-    threads.in_parts(lambda start, stop: meeting.wait(timeout=30), 8 * BLOCK)
+    threads.in_parts(lambda start, stop: meeting.wait(timeout=30), 4 * threads.LEAST)
 
 
 def test_an_error_in_a_part_reaches_the_caller(count):
     def fail(start, stop):
-        if stop == 8 * BLOCK:
+        if stop == 4 * threads.LEAST:
             raise MemoryError("no room")
 
     with pytest.raises(MemoryError, match="no room"):
-        threads.in_parts(fail, 8 * BLOCK)
+        threads.in_parts(fail, 4 * threads.LEAST)
 
 
 @pytest.mark.parametrize("name", sorted(OPTIMIZERS))
