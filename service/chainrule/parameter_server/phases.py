@@ -31,10 +31,10 @@ class Lap:
 class Stopwatch:
     """Splits the seconds of each step into PHASES, which add up to them; the first four are means over its workers.
 
-    compute: forward passes, back-propagation, and the worker's reading through its gradient. serialise: giving gradients
-    to the system. wire: everything else from the last step to the arrival of the partial. wait: for the last partial of
-    all. average: what must be known before it is added, the hash of the weights above all. apply: the last addition, the
-    mean and the update, which are one pass.
+    compute: forward passes, back-propagation, and the worker's reading through its gradient. serialise: giving it to
+    the system. wire: everything else from the last step to the arrival of the partial. wait: for the last partial of
+    all. average: what must be known before it is added, the hash of the weights above all. apply: the last addition,
+    the mean and the update, which are one pass.
     """
 
     def __init__(self, now: float) -> None:
