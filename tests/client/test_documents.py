@@ -8,7 +8,7 @@ class TestDocuments:
     def test_of_a_job_has_these_keys(self, job):
         document = job_document(job)
         keys = "id name state reason version steps epoch workers max_workers metrics confusion weights_sha256"
-        assert list(document) == [*keys.split(), "created", "started", "finished", "layers"]
+        assert list(document) == [*keys.split(), "created", "started", "finished", "layers", "health"]
         assert document["created"] == "2026-03-01T12:00:00.000Z"
         assert document["reason"] is document["weights_sha256"] is document["finished"] is None
 
@@ -27,7 +27,7 @@ class TestDocuments:
             "time": "2026-03-01T12:00:00.000Z",
             "kind": "checkpoint",
             "message": "version 50 is saved",
-            "job": {name: value for name, value in job_document(event.job).items() if name != "layers"},
+            "job": {name: value for name, value in job_document(event.job).items() if name not in ("layers", "health")},
         }
 
     def test_of_a_layer_has_null_for_what_is_not_known(self, job):

@@ -3,7 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
-from chainrule.client.layers import LOOK_SECONDS, MOST, Layers, layers_table
+from chainrule.client.layers import LOOK_SECONDS, MOST, Layers, layer_words, layers_table
 from chainrule.wire.errors import ServiceUnavailable
 from chainrule.wire.job import Job
 from chainrule.wire.layers import LayerFigures
@@ -46,3 +46,14 @@ def test_the_service_is_asked_once_a_second_and_may_be_away(job):
         now += LOOK_SECONDS / 2
     assert seen == [1, 1, 1, 1, 2, 2]
     assert answers == []
+
+
+def layers_of(*words):
+    return tuple(LayerFigures(L, diagnosis=word) for L, word in enumerate(words, start=1))
+
+
+def test_layers_that_do_not_learn_are_named_in_runs():
+    assert layer_words(layers_of("", "")) == ""
+    assert layer_words(layers_of("", "dead")) == "layer 2 dead"
+    sick = layers_of("vanishing", "vanishing", "vanishing", "", "vanishing", "exploding")
+    assert layer_words(sick) == "layers 1-3, 5 vanishing, layer 6 exploding"

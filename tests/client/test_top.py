@@ -14,8 +14,7 @@ from rich.console import Console
 
 from chainrule.client.top import SORTS, age, arranged, document, headline, jobs_table
 from chainrule.wire.errors import ServiceUnavailable
-from chainrule.wire.job import JobState
-from chainrule.wire.layers import LayerFigures
+from chainrule.wire.job import Health, JobState
 
 MAIN = "import sys; from chainrule.client.commands import *; sys.exit(invoke(group))"
 
@@ -66,21 +65,24 @@ def test_every_order_keeps_every_job(jobs, job, by):
 
 
 def test_a_line_fits_into_80_columns_and_has_all_facts(job):
-    name, sick = "a name that is much too long for this", (LayerFigures(1, diagnosis="vanishing"), LayerFigures(2))
-    busy = replace(job, id="0123456789ab", name=name, layers=sick, samples_per_second=1234567.0)
+    name, sick = (
+        "a name that is much too long for this",
+        Health("warn", "vanishing gradients", "in layer 1: relu may help"),
+    )
+    busy = replace(job, id="0123456789ab", name=name, health=sick, samples_per_second=1234567.0)
     header, line = lines([busy], job.created + timedelta(hours=3), fitted=True)
     assert max(len(header), len(line)) <= 80
     assert "0123456789ab" in line
     assert "a name" in line
-    for fact in ("running", "50%", "0.25", "1,234,567", " 2 ", "3h", "layer 1"):
+    for fact in ("running", "50%", "0.25", "1,234,567", " 2 ", "3h", "vanishing gra"):
         assert fact in line
 
 
 def test_in_a_pipe_nothing_is_cut_and_nothing_is_markup(job):
-    failed = replace(job, name="[red]x[/red] " * 9, state=JobState.FAILED, reason="there is no column y " * 9)
+    failed = replace(job, name="[red]x[/red] " * 9, health=Health("bad", "failed", "there is no column y " * 9))
     _, line = lines([failed], job.created, width=4096)
     assert failed.name.strip() in line
-    assert failed.reason.strip() in line
+    assert failed.health.sentence.strip() in line
     assert len(line) < 600
 
 
@@ -98,7 +100,7 @@ def test_the_headline_counts(jobs):
 def test_a_document_has_the_facts_beside_those_of_show(job):
     found = document(job, job.created + timedelta(seconds=5))
     facts = ("state", "progress", "samples_per_second", "age_seconds", "health")
-    assert [found[name] for name in facts] == ["RUNNING", 0.5, 9120.0, 5.0, "healthy"]
+    assert [found[name] for name in facts] == ["RUNNING", 0.5, 9120.0, 5.0, None]
 
 
 class Terminal:
@@ -140,12 +142,13 @@ class TestCommand:
 
     def test_prints_json(self, run, remote):
         [found] = json.loads(run("top", "--json", "--sort", "loss")[1])
-        assert (found["id"], found["health"]) == ("a1", "waits for its turn")
+        assert (found["id"], found["state"]) == ("a1", "QUEUED")
 
     def test_draws_in_a_terminal_until_ctrl_c(self, terminal, remote, job):
-        terminal.until(b"waits for its turn")
-        remote.jobs["a1"] = replace(job, layers=(LayerFigures(1, diagnosis="exploding"),))
-        terminal.until(b"exploding")
+        remote.jobs["a1"] = replace(job, health=Health("wait", "waiting", "waits for its turn"))
+        terminal.until(b"waiting: waits for its turn")
+        remote.jobs["a1"] = replace(job, health=Health("bad", "diverging", "the loss has risen"))
+        terminal.until(b"diverging")
         remote.errors = [ServiceUnavailable("it is started again")] * 20  # the channel tries again by itself
         terminal.until(b"This is how it was")
         terminal.process.send_signal(signal.SIGINT)

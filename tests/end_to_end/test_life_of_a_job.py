@@ -213,6 +213,8 @@ def test_the_page_lists_the_jobs(service, job_file):
     assert b'<script type="module"' in urlopen(service.http, timeout=10).read()
     [listed] = [job for job in json.load(urlopen(f"{service.http}/api/jobs"))["jobs"] if job["id"] == job_id]
     assert (listed["name"], listed["state"]) == ("<script>", "SUCCEEDED")
+    [told] = [job for job in service.json("top") if job["id"] == job_id]
+    assert (told["health"]["word"], told["health"]) == ("done", listed["health"])
     assert urlopen(f"{service.http}/healthz", timeout=10).read() == b"ok"
 
 

@@ -41,7 +41,7 @@ class Metrics(_message.Message):
     def __init__(self, values: _Optional[_Mapping[str, float]] = ...) -> None: ...
 
 class Job(_message.Message):
-    __slots__ = ("id", "name", "state", "reason", "version", "steps", "epoch", "workers", "metrics", "weights_sha256", "created", "started", "finished", "samples_per_second", "events", "max_workers", "layers", "confusion")
+    __slots__ = ("id", "name", "state", "reason", "version", "steps", "epoch", "workers", "metrics", "weights_sha256", "created", "started", "finished", "samples_per_second", "events", "max_workers", "layers", "health", "confusion")
     class MetricsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -73,6 +73,7 @@ class Job(_message.Message):
     EVENTS_FIELD_NUMBER: _ClassVar[int]
     MAX_WORKERS_FIELD_NUMBER: _ClassVar[int]
     LAYERS_FIELD_NUMBER: _ClassVar[int]
+    HEALTH_FIELD_NUMBER: _ClassVar[int]
     CONFUSION_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
@@ -91,8 +92,19 @@ class Job(_message.Message):
     events: int
     max_workers: int
     layers: _containers.RepeatedCompositeFieldContainer[LayerFigures]
+    health: Health
     confusion: _containers.MessageMap[str, Metrics]
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[_Union[JobState, str]] = ..., reason: _Optional[str] = ..., version: _Optional[int] = ..., steps: _Optional[int] = ..., epoch: _Optional[int] = ..., workers: _Optional[int] = ..., metrics: _Optional[_Mapping[str, Metrics]] = ..., weights_sha256: _Optional[str] = ..., created: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., started: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., finished: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., samples_per_second: _Optional[float] = ..., events: _Optional[int] = ..., max_workers: _Optional[int] = ..., layers: _Optional[_Iterable[_Union[LayerFigures, _Mapping]]] = ..., confusion: _Optional[_Mapping[str, Metrics]] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[_Union[JobState, str]] = ..., reason: _Optional[str] = ..., version: _Optional[int] = ..., steps: _Optional[int] = ..., epoch: _Optional[int] = ..., workers: _Optional[int] = ..., metrics: _Optional[_Mapping[str, Metrics]] = ..., weights_sha256: _Optional[str] = ..., created: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., started: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., finished: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., samples_per_second: _Optional[float] = ..., events: _Optional[int] = ..., max_workers: _Optional[int] = ..., layers: _Optional[_Iterable[_Union[LayerFigures, _Mapping]]] = ..., health: _Optional[_Union[Health, _Mapping]] = ..., confusion: _Optional[_Mapping[str, Metrics]] = ...) -> None: ...
+
+class Health(_message.Message):
+    __slots__ = ("level", "word", "sentence")
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    WORD_FIELD_NUMBER: _ClassVar[int]
+    SENTENCE_FIELD_NUMBER: _ClassVar[int]
+    level: str
+    word: str
+    sentence: str
+    def __init__(self, level: _Optional[str] = ..., word: _Optional[str] = ..., sentence: _Optional[str] = ...) -> None: ...
 
 class LayerFigures(_message.Message):
     __slots__ = ("layer", "gradient_norm", "bias_gradient_norm", "weight_norm", "update_ratio", "dead_ratio", "saturation", "diagnosis")

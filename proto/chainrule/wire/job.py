@@ -25,13 +25,25 @@ class JobState(StrEnum):
 
 
 @dataclass(frozen=True)
+class Health:
+    """Whether a job learns, in a word, and in a sentence that says what it is read from and what may help.
+
+    The level is one of good, busy, wait, warn, bad, done, rest: it chooses a colour; the word stands beside it.
+    """
+
+    level: str
+    word: str
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Job:
     """A job at one moment. `steps` is 0 until the data has been read; `metrics` is by split, then by metric.
 
     At the end `confusion` has the weight of the validation rows by right class, then by predicted class.
 
     Of at most `max_workers`, which the user may change, `workers` take part. `layers` are as they were measured last;
-    an event has none.
+    an event has none, and no `health`.
     """
 
     id: str
@@ -52,6 +64,7 @@ class Job:
     samples_per_second: float = 0.0
     events: int = 0
     layers: tuple[LayerFigures, ...] = ()
+    health: Health | None = None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Dataclasses <-> messages."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from google.protobuf.struct_pb2 import Value
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from chainrule.v1 import job_spec_pb2, training_pb2
-from chainrule.wire.job import Job, JobEvent, JobState
+from chainrule.wire.job import Health, Job, JobEvent, JobState
 from chainrule.wire.layers import LayerFigures
 from chainrule.wire.spec import JobSpec
 from chainrule.wire.validation import parse_spec
@@ -48,6 +48,7 @@ def job_to_message(job: Job) -> training_pb2.Job:
         samples_per_second=job.samples_per_second,
         events=job.events,
         layers=[layer.message() for layer in job.layers],
+        health=None if job.health is None else training_pb2.Health(**asdict(job.health)),
     )
 
 
@@ -72,7 +73,12 @@ def job_from_message(message: training_pb2.Job) -> Job:
         samples_per_second=message.samples_per_second,
         events=message.events,
         layers=tuple(map(LayerFigures.from_message, message.layers)),
+        health=_health(message.health) if message.HasField("health") else None,
     )
+
+
+def _health(message: training_pb2.Health) -> Health:
+    return Health(message.level, message.word, message.sentence)
 
 
 def event_to_message(event: JobEvent) -> training_pb2.JobEvent:
@@ -82,7 +88,7 @@ def event_to_message(event: JobEvent) -> training_pb2.JobEvent:
         time=_timestamp(event.time),
         kind=event.kind,
         message=event.message,
-        job=job_to_message(replace(event.job, layers=())),
+        job=job_to_message(replace(event.job, layers=(), health=None)),
     )
 
 

@@ -18,8 +18,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from chainrule.client.condition import layer_words
-from chainrule.client.layers import layers_table
+from chainrule.client.layers import layer_words, layers_table
 from chainrule.wire.job import Job, JobEvent, JobState
 from chainrule.wire.layers import LayerFigures
 

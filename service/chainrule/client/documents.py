@@ -17,7 +17,8 @@ _KEYS = (
 
 def job_document(job: Job) -> dict[str, Any]:
     """Return what `show --json` prints: nothing and NaN become null, times are ISO 8601 in UTC."""
-    return _status(job) | {"layers": [plain(layer.document()) for layer in job.layers]}
+    layers = [plain(layer.document()) for layer in job.layers]
+    return _status(job) | {"layers": layers, "health": None if job.health is None else asdict(job.health)}
 
 
 def _status(job: Job) -> dict[str, Any]:

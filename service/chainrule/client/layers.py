@@ -7,7 +7,6 @@ from contextlib import suppress
 from rich.table import Table
 from rich.text import Text
 
-from chainrule.client.condition import STYLES
 from chainrule.wire.errors import ChainruleError
 from chainrule.wire.job import Job
 from chainrule.wire.layers import LayerFigures
@@ -57,5 +56,26 @@ def _cells(layer: LayerFigures) -> tuple[str | Text, ...]:
         str(layer.layer),
         *("-" if value is None else f"{value:.3g}" for value in lengths),
         *("-" if value is None else f"{value:.1%}" for value in shares),
-        Text(layer.diagnosis, STYLES["sick"]),
+        Text(layer.diagnosis, "bold red"),
     )
+
+
+def layer_words(layers: Sequence[LayerFigures]) -> str:
+    """Return the layers that do not learn: `layers 1-3 vanishing, layer 5 dead`; nothing where all do."""
+    found: dict[str, list[int]] = {}
+    for layer in layers:
+        if layer.diagnosis:
+            found.setdefault(layer.diagnosis, []).append(layer.layer)
+    return ", ".join(f"{_ranges(numbers)} {word}" for word, numbers in found.items())
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Return rising numbers as a person writes them: `layers 1-3, 7`, `layer 2`."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    spans = ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
+    return f"layer{'s' if len(numbers) > 1 else ''} {spans}"

@@ -15,16 +15,18 @@ from rich.text import Text
 
 from chainrule.client import options
 from chainrule.client.client import Client
-from chainrule.client.condition import STYLES, condition
 from chainrule.client.display import open_console
 from chainrule.client.documents import job_document
 from chainrule.wire.errors import DeadlineExceeded, ServiceUnavailable
-from chainrule.wire.job import Job, JobState
+from chainrule.wire.job import Health, Job, JobState
 
 _ORDER = (
     *(JobState.RUNNING, JobState.STARTING, JobState.QUEUED, JobState.PAUSED),
     *(JobState.FAILED, JobState.SUCCEEDED, JobState.CANCELLED),
 )
+STYLES = {"good": "green", "busy": "cyan", "wait": "yellow", "warn": "bold yellow", "bad": "bold red", "done": "dim"}
+"""How the levels of health are drawn; the words stand there as well."""
+_SHORT = ("good", "busy", "done", "rest")
 _LEFT = ("ID", "NAME", "STATE", "HEALTH")
 
 
@@ -87,12 +89,20 @@ def jobs_table(jobs: Sequence[Job], now: datetime, *, fitted: bool = False) -> T
 
 
 def _cells(job: Job, now: datetime) -> tuple[str | Text, ...]:
-    done, training, how = progress(job), loss(job), condition(job)
+    done, training = progress(job), loss(job)
     return (
         *(job.id, Text(job.name), job.state.lower(), "-" if done is None else f"{100 * done:.0f}%"),
         *("-" if training is None else f"{training:.4g}", f"{job.samples_per_second:,.0f}" if job.workers else "-"),
-        *(str(job.workers), _duration(age(job, now)), Text(how.words, STYLES[how.kind])),
+        *(str(job.workers), _duration(age(job, now)), _health(job.health)),
     )
+
+
+def _health(health: Health | None) -> Text:
+    """Write a word alone where all is well, else with what it is read from."""
+    if health is None:
+        return Text("-")
+    told = health.word if health.level in _SHORT else f"{health.word}: {health.sentence}"
+    return Text(told, STYLES.get(health.level, ""))
 
 
 def _duration(seconds: float) -> str:
@@ -116,7 +126,7 @@ def headline(jobs: Sequence[Job], address: str) -> str:
 def document(job: Job, now: datetime) -> dict[str, Any]:
     """Return a job as `top --json` prints it."""
     more = {"progress": progress(job), "samples_per_second": job.samples_per_second, "age_seconds": age(job, now)}
-    return job_document(job) | more | {"health": condition(job).words}
+    return job_document(job) | more
 
 
 @click.command()
@@ -133,7 +143,7 @@ def top(sort: str, interval: float, once: bool, as_json: bool) -> None:
     \b
     chainrule top
     chainrule top --sort loss
-    chainrule top --json | jq '.[] | select(.health != "healthy") | .id'
+    chainrule top --json | jq '.[] | select(.health.level == "bad") | .id'
     """
     console = open_console()
     with options.connect() as client:
@@ -160,7 +170,7 @@ def _live(client: Client, console: Console, sort: str, interval: float) -> None:
     with suppress(KeyboardInterrupt), Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
             picture = _picture(jobs, sort, client.address, console.height - 3)
-            live.update(Group(*picture, Text(trouble, STYLES["sick"])), refresh=True)
+            live.update(Group(*picture, Text(trouble, STYLES["bad"])), refresh=True)
             time.sleep(interval)
             try:
                 jobs, trouble = client.list(), ""

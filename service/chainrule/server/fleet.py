@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from chainrule.server.board import Board
-from chainrule.server.health import Facts, Health, verdict
+from chainrule.server.health import Facts, verdict
 from chainrule.server.history import History
 from chainrule.server.views import job_view
 from chainrule.wire.errors import JobNotFound
-from chainrule.wire.job import Job, JobState
+from chainrule.wire.job import Health, Job, JobState
 
 FINISHED_SHOWN = 1000
 """Jobs that have ended, on the page: the newest ones. Jobs that have not ended are always there."""

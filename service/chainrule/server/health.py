@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from chainrule.wire.job import Job, JobState
+from chainrule.wire.job import Health, Job, JobState
 from chainrule.wire.layers import LayerFigures
 
 ENOUGH_POINTS = 8
@@ -21,15 +21,6 @@ GAINED = 0.98
 """A loss that is still at this part of the first one has not learned."""
 GAP = 1.5
 """A validation loss that is so many times its best one is one of overfitting."""
-
-
-@dataclass(frozen=True)
-class Health:
-    """The level is one of good, busy, warn, bad, done, rest: it chooses a colour; the word stands beside it."""
-
-    level: str
-    word: str
-    sentence: str
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,10 @@ async def serving(settings: Settings) -> AsyncIterator[Addresses]:
             warm_workers=settings.warm,
         )
         scheduler = Scheduler(board, launcher, folder / "jobs")
-        servicer = TrainingServicer(board, scheduler, folder / "jobs", datasets, uploads)
+        history = History(folder / STORE)
+        stack.callback(history.close)
+        fleet = Fleet(board, history, lambda: scheduler.cpus)
+        servicer = TrainingServicer(board, fleet, scheduler, folder / "jobs", datasets, uploads)
         await scheduler.recover()
         http = stack.enter_context(listening_socket(settings.host, settings.http_port))
         jobs = JobCollector(
@@ -97,9 +100,6 @@ async def serving(settings: Settings) -> AsyncIterator[Addresses]:
         port, health = await stack.enter_async_context(calls)
         stack.push_async_callback(launcher.stop)
         await launcher.start()
-        history = History(folder / STORE)
-        stack.callback(history.close)
-        fleet = Fleet(board, history, lambda: scheduler.cpus)
         api = Api(board, fleet, Charts(board, history), scheduler)
         app = http_app(registry=registry, api=api, ready=lambda: health.serving)
         await stack.enter_async_context(http_server(app, http))

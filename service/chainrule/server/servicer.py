@@ -4,6 +4,7 @@ import asyncio
 import json
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
@@ -12,6 +13,7 @@ import grpc
 
 from chainrule.server.board import Board
 from chainrule.server.datasets import Datasets
+from chainrule.server.fleet import Fleet
 from chainrule.server.models import Models, predictions
 from chainrule.server.records import Records
 from chainrule.server.scheduler import Scheduler
@@ -20,6 +22,7 @@ from chainrule.v1 import training_pb2 as pb
 from chainrule.v1.training_pb2_grpc import TrainingServiceServicer
 from chainrule.wire.chunks import CHUNK_BYTES, to_chunks
 from chainrule.wire.errors import ChainruleError, InvalidData
+from chainrule.wire.job import Job
 from chainrule.wire.messages import job_to_message, spec_from_message
 from chainrule.wire.status import to_status
 
@@ -60,8 +63,10 @@ def _streamed(method: Callable[..., AsyncIterator[R]]) -> Callable[..., AsyncIte
 class TrainingServicer(TrainingServiceServicer):  # type: ignore[misc]
     """What a user's calls do."""
 
-    def __init__(self, board: Board, scheduler: Scheduler, folder: Path, datasets: Datasets, uploads: Uploads) -> None:
-        self._board, self._scheduler, self._folder = board, scheduler, folder
+    def __init__(
+        self, board: Board, fleet: Fleet, scheduler: Scheduler, folder: Path, datasets: Datasets, uploads: Uploads
+    ) -> None:
+        self._board, self._fleet, self._scheduler, self._folder = board, fleet, scheduler, folder
         self._datasets, self._uploads = datasets, uploads
         self._models, self._records = Models(board), Records(board)
 
@@ -78,7 +83,11 @@ class TrainingServicer(TrainingServiceServicer):  # type: ignore[misc]
     @_unary
     async def GetJob(self, request: pb.GetJobRequest, context: Context) -> pb.Job:  # noqa: N802
         """Return a job."""
-        return job_to_message(await self._board.read(self._board.store.job, request.job_id))
+        return await self._with_health(await self._board.read(self._board.store.job, request.job_id))
+
+    async def _with_health(self, job: Job) -> pb.Job:
+        health, _ = await self._fleet.health(job)
+        return job_to_message(replace(job, health=health))
 
     @_unary
     async def ListJobs(self, request: pb.ListJobsRequest, context: Context) -> pb.ListJobsResponse:  # noqa: N802
@@ -88,7 +97,8 @@ class TrainingServicer(TrainingServiceServicer):  # type: ignore[misc]
         size = min(request.page_size or PAGE, LARGEST_PAGE)
         found = await self._board.read(self._board.store.jobs_behind, int(request.page_token or 0), size + 1)
         token = str(found[size - 1][0]) if len(found) > size else ""
-        return pb.ListJobsResponse(jobs=[job_to_message(job) for _, job in found[:size]], next_page_token=token)
+        jobs = [await self._with_health(job) for _, job in found[:size]]
+        return pb.ListJobsResponse(jobs=jobs, next_page_token=token)
 
     @_streamed
     async def WatchJob(self, request: pb.WatchJobRequest, context: Context) -> AsyncIterator[pb.JobEvent]:  # noqa: N802

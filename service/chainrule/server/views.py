@@ -5,9 +5,8 @@ from typing import Any
 
 from chainrule.client.documents import job_document, plain
 from chainrule.data.dataset import DatasetSummary
-from chainrule.server.health import Health
 from chainrule.server.store import Row
-from chainrule.wire.job import Job
+from chainrule.wire.job import Health, Job
 from chainrule.wire.spec import JobSpec
 from chainrule.wire.validation import parse_spec
 
