@@ -6,6 +6,7 @@ from rich.console import Console
 
 from chainrule.client.display import event_line, follow, open_console, progress_text, state_text, summary
 from chainrule.wire.job import JobState
+from chainrule.wire.layers import LayerFigures
 
 
 @pytest.fixture
@@ -81,6 +82,22 @@ class TestFollow:
         waiting = replace(job, state=JobState.QUEUED, steps=0, reason="2 CPUs are free, it needs 4 [all]")
         follow([replace(remote.events[0], job=waiting)], terminal)
         assert "QUEUED: 2 CPUs are free, it needs 4 [all]" in terminal.file.getvalue()
+
+    def test_in_a_terminal_shows_the_layers_with_their_words(self, remote, terminal):
+        layers = LayerFigures(1, gradient_norm=1e-9, diagnosis="vanishing"), LayerFigures(2, gradient_norm=0.5)
+        follow(remote.events, terminal, lambda: layers)
+        text = terminal.file.getvalue()
+        assert "GRADIENT" in text
+        assert "vanishing" in text
+        assert " ".join(text.split()).endswith("layer 1 vanishing; loss 0.2500, validation accuracy 96.1%")
+
+    def test_in_a_pipe_tells_when_other_layers_do_not_learn(self, remote, pipe):
+        sick, well = LayerFigures(1, diagnosis="dead"), LayerFigures(1)
+        looks = iter([(), (sick,), (sick,), (well,), (well,)])
+        follow(remote.events, pipe, lambda: next(looks))
+        lines = [line[9:] for line in pipe.file.getvalue().splitlines()]
+        told = {i: line for i, line in enumerate(lines) if line.startswith("layers")}
+        assert told == {2: "layers     layer 1 dead", 5: "layers     all learn again"}
 
     def test_of_nothing_says_nothing(self, pipe):
         assert follow([], pipe) is None

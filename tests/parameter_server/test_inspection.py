@@ -62,7 +62,7 @@ def test_the_figures_are_those_of_the_step(clock):
 
 
 def test_the_first_weights_of_a_large_layer_tell_how_far_it_moves(clock, monkeypatch):
-    monkeypatch.setattr(inspection, "MOST", 60)
+    monkeypatch.setattr(inspection, "MOST", 120)  # 60 of each layer
     measured = Inspection(Update(OPTIMIZERS["sgd"](learning_rate=0.1)), (1, 2), clock)
     after, before = steps(measured.apply, 1), filled(0)
     for figures in measured.take([]):

@@ -12,9 +12,11 @@ from chainrule.client.data_commands import DATA_COMMANDS
 from chainrule.client.display import follow, open_console
 from chainrule.client.documents import event_document, job_document
 from chainrule.client.exits import DONE, FAILED, INTERRUPTED, REFUSED, invoke
+from chainrule.client.layers import Layers
 from chainrule.client.options import connect, print_job, print_json, tell
 from chainrule.client.orders import ORDERS
 from chainrule.client.tables import jobs_table
+from chainrule.client.top import top
 from chainrule.wire.job import JobState
 
 __all__ = ["group", "invoke"]
@@ -41,7 +43,7 @@ def group(context: click.Context) -> None:
         context.exit(REFUSED)
 
 
-for _command in (*ORDERS, *DATA_COMMANDS):
+for _command in (*ORDERS, *DATA_COMMANDS, top):
     group.add_command(_command)
 
 
@@ -130,7 +132,7 @@ def show(job: str, as_json: bool) -> None:
 @options.as_json
 @options.server
 def watch(job: str, as_json: bool) -> None:
-    """Watch a job until it ends; Ctrl-C ends the watching only.
+    """Watch a job, and how its layers learn, until it ends; Ctrl-C ends the watching only.
 
     The exit code is 0 if the job succeeded, and 1 if it failed or was cancelled.
 
@@ -204,7 +206,7 @@ def _watch(client: Client, id: str, after: int, as_json: bool) -> None:
                 print_json(event_document(event))
                 job = event.job
         else:
-            job = follow(client.watch(id, after=after), open_console())
+            job = follow(client.watch(id, after=after), open_console(), Layers(lambda: client.get(id)))
     except KeyboardInterrupt:
         click.echo(f"{id} goes on; `chainrule watch {id}` shows it again", err=True)
         raise click.exceptions.Exit(INTERRUPTED) from None

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 
 from rich.console import Console, RenderableType
 from rich.progress import (
@@ -17,7 +18,10 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from chainrule.client.condition import layer_words
+from chainrule.client.layers import layers_table
 from chainrule.wire.job import Job, JobEvent, JobState
+from chainrule.wire.layers import LayerFigures
 
 Show = Callable[[JobEvent], None]
 _PIPE_WIDTH = 4096  # where nobody looks at columns, nothing is cut
@@ -38,13 +42,18 @@ def open_console(*, stderr: bool = False) -> Console:
     )
 
 
-def follow(events: Iterable[JobEvent], console: Console) -> Job | None:
-    """Show the events as they come, then a summary, and return the job as it was last: live in a terminal, or lines."""
+def follow(
+    events: Iterable[JobEvent], console: Console, layers: Callable[[], tuple[LayerFigures, ...]] = tuple
+) -> Job | None:
+    """Show the events as they come, then a summary, and return the job as it was last: live in a terminal, or lines.
+
+    `layers` tells how the layers learn now, which events do not.
+    """
     job = None
     with _display(console) as show:
         for event in events:
-            show(event)
-            job = event.job
+            job = replace(event.job, layers=layers())
+            show(replace(event, job=job))
     if job:
         console.print(summary(job))
     return job
@@ -91,7 +100,11 @@ def summary(job: Job) -> str:
     words = f"{job.name} {job.state} at step {job.version:,} of {job.steps:,}"
     if job.started and job.finished:
         words += f" after {(job.finished - job.started).total_seconds():.1f} s"
-    told = [job.reason, "" if job.reason and job.state is not JobState.SUCCEEDED else measures_text(job)]
+    told = [
+        job.reason,
+        layer_words(job.layers),
+        "" if job.reason and job.state is not JobState.SUCCEEDED else measures_text(job),
+    ]
     return f"{words}: {'; '.join(filter(None, told))}".rstrip(": ")
 
 
@@ -116,7 +129,17 @@ def _display(console: Console) -> AbstractContextManager[Show]:
 
 @contextmanager
 def _lines(console: Console) -> Iterator[Show]:
-    yield lambda event: console.print(event_line(event), soft_wrap=True)
+    """Give a line for each event, and one whenever other layers do not learn than before."""
+    told = ""
+
+    def show(event: JobEvent) -> None:
+        nonlocal told
+        console.print(event_line(event), soft_wrap=True)
+        if (words := layer_words(event.job.layers)) != told:
+            told = words
+            console.print(event_line(replace(event, kind="layers", message=words or "all learn again")), soft_wrap=True)
+
+    yield show
 
 
 @contextmanager
@@ -126,7 +149,7 @@ def _bar(console: Console) -> Iterator[Show]:
 
 
 class _JobProgress(Progress):
-    """A bar of steps with the job's numbers in a second line; events other than progress become lines above."""
+    """A bar of steps, the job's numbers, and a line for each layer; events other than progress become lines above."""
 
     def __init__(self, console: Console, transient: bool) -> None:
         self._job: Job | None = None
@@ -147,7 +170,9 @@ class _JobProgress(Progress):
             self.console.print(event_line(event))
 
     def get_renderables(self) -> Iterator[RenderableType]:
-        """Yield the bar and the line of numbers."""
+        """Yield the bar, the line of numbers and the layers."""
         yield self.make_tasks_table(self.tasks)
         if self._job:
             yield Text(_numbers(self._job), style="dim")
+            if self._job.layers:
+                yield layers_table(self._job.layers)

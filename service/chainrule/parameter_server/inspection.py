@@ -13,8 +13,8 @@ SECONDS = 1.0
 """The shortest time from one measured step to the next."""
 SHARE = 0.005
 """Of the time, at most, that measuring may take: of a large network steps are measured less often."""
-MOST = 1 << 20
-"""So many weights of a layer, the first ones, tell how far a step moves it: neurons have no order."""
+MOST = 1 << 22
+"""So many weights, the first ones of each layer, tell how far a step moves it: neurons have no order."""
 
 
 class Updating(Protocol):
@@ -39,12 +39,13 @@ class Inspection:
         if began < self._due:
             self._update.apply(theta, mean, slots, t, factor)
             return
-        before = {L: W.reshape(-1)[:MOST].copy() for L, W in theta.W.items()}
+        some = {L: W.reshape(-1)[: max(1, MOST // len(theta.W))] for L, W in theta.W.items()}
+        before = {L: W.copy() for L, W in some.items()}
         weights, slopes = {L: norm(W.reshape(-1)) for L, W in theta.W.items()}, gradients(mean, theta)
         measured = self._clock()
         self._update.apply(theta, mean, slots, t, factor)
         updated = self._clock()
-        moved = {L: relative_change(before[L], W.reshape(-1)[:MOST]) for L, W in theta.W.items()}
+        moved = {L: relative_change(before[L], W) for L, W in some.items()}
         self._figures = tuple(
             LayerFigures(L, finite(slopes[L].weight), finite(slopes[L].bias), finite(weights[L]), finite(moved[L]))
             for L in theta.W
