@@ -6,8 +6,10 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from chainrule.server.answers import Answers
 from chainrule.server.board import Board
 from chainrule.server.health import Facts, verdict
 from chainrule.server.history import History
@@ -42,7 +44,7 @@ class Fleet:
     def __init__(self, board: Board, history: History, cpus: Cpus, clock: Callable[[], float] = time.monotonic) -> None:
         self._board, self._history, self._cpus, self._clock = board, history, cpus, clock
         self._known: OrderedDict[str, _Known] = OrderedDict()
-        self._told: tuple[str, str, bytes] = ("", "", b"")
+        self._answers = Answers(clock)
 
     async def everything(self) -> dict[str, Any]:
         """Return the list of jobs, the newest first, with the mark of this moment."""
@@ -57,7 +59,7 @@ class Fleet:
         while True:
             news = self._board.changes.news
             now = self._board.changes.mark
-            yield now, await self._since(mark, now)
+            yield now, await self._answers.get((mark, now), partial(self._since, mark, now))
             mark = now
             await asyncio.sleep(PACE_SECONDS)
             try:
@@ -66,17 +68,14 @@ class Fleet:
                 continue
 
     async def _since(self, mark: str, now: str) -> bytes:
-        """Return the document, which is made once for all who ask for the same."""
-        if self._told[:2] == (mark, now) and mark != now:
-            return self._told[2]
+        """Return what has changed between two marks; all jobs where that is not known."""
         changed = self._board.changes.since(mark)
         if changed is None:
             document = await self.everything()
         else:
             views = [await self._changed(job_id) for job_id in changed]
             document = {"mark": now, "changed": views} | await self._cluster()
-        self._told = (mark, now, json.dumps(document, allow_nan=False).encode())
-        return self._told[2]
+        return json.dumps(document, allow_nan=False).encode()
 
     async def _changed(self, job_id: str) -> dict[str, Any]:
         try:

@@ -5,7 +5,7 @@ import json
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
-from functools import wraps
+from functools import lru_cache, wraps
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -104,7 +104,7 @@ class TrainingServicer(TrainingServiceServicer):  # type: ignore[misc]
     async def WatchJob(self, request: pb.WatchJobRequest, context: Context) -> AsyncIterator[pb.JobEvent]:  # noqa: N802
         """Send a job's events behind a number, until it has ended."""
         async for event in self._board.watch(request.job_id, request.after):
-            yield pb.JobEvent.FromString(event)
+            yield _event(event)
 
     @_unary
     async def CancelJob(self, request: pb.CancelJobRequest, context: Context) -> pb.Job:  # noqa: N802
@@ -216,6 +216,12 @@ class TrainingServicer(TrainingServiceServicer):  # type: ignore[misc]
         """Forget a data set."""
         await self._datasets.delete(request.name)
         return pb.DeleteDatasetResponse()
+
+
+@lru_cache(maxsize=1024)
+def _event(content: bytes) -> pb.JobEvent:
+    """Return an event; it is read once for all who watch, and nobody changes it."""
+    return pb.JobEvent.FromString(content)
 
 
 async def _batches(first: pb.PredictRequest, others: AsyncIterator[pb.PredictRequest]) -> AsyncIterator[bytes]:
