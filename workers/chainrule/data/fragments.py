@@ -9,7 +9,7 @@ from chainrule.data.files import File
 DELIMITERS = {".tsv": "\t", ".tab": "\t"}
 UNPACK_LIMIT = 1 << 36
 BLOCK_ROWS, BLOCK_BYTES = 1 << 16, 32 << 20
-"""What a block has at most in formats that are not text: so many rows, of which a column stays in the cache, and so many
+"""What a block has at most in formats that are not text: so many rows, of which a column fits the cache, and so many
 bytes as float64 numbers."""
 
 
