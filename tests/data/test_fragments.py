@@ -18,7 +18,8 @@ ROWS = 100
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch):
-    monkeypatch.setattr(fragments, "BLOCK_ROWS", 16)
+    monkeypatch.setattr(fragments, "BLOCK_ROWS", 8)
+    monkeypatch.setattr(fragments, "BLOCK_BYTES", 256)  # two blocks, of two columns, make a fragment
     monkeypatch.setattr(column_files, "BLOCK_BYTES", 512)
     monkeypatch.setattr(records, "CHUNK_BYTES", 200)
 
@@ -91,16 +92,14 @@ def test_images_keep_their_labels_in_every_part(tmp_path):
     (tmp_path / "a-images-idx3-ubyte").write_bytes(struct.pack(">HBB3I", 0, 8, 3, *images.shape) + images.tobytes())
     (tmp_path / "a-labels-idx1-ubyte").write_bytes(struct.pack(">HBBI", 0, 8, 1, ROWS) + labels.astype("u1").tobytes())
     blocks = read(tmp_path / "a-images-idx3-ubyte")
-    assert len(blocks) == -(-ROWS // 16)
+    assert len(blocks) == -(-ROWS // 6)
     whole = pa.concat_tables([block.handle for block in blocks])
     assert whole["label"].to_pylist() == labels.tolist()
     np.testing.assert_array_equal(whole["p3"].to_numpy(), images[:, 1, 1])
 
 
 def test_a_wide_table_comes_in_smaller_blocks():
-    assert fragments.rows_at_once(1) == 16
-    assert fragments.rows_at_once(fragments.BLOCK_BYTES // 16) == 2
-    assert fragments.rows_at_once(10**9) == 1
+    assert [fragments.rows_at_once(columns) for columns in (1, 4, 16, 10**9)] == [8, 8, 2, 1]
 
 
 @pytest.mark.parametrize("shape", [(10**12, 0), (5, 0, 3)])

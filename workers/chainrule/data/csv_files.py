@@ -14,7 +14,7 @@ from chainrule.data.streams import unpacked
 from chainrule.data.tables import MISSING_WORDS, check_count, check_names
 from chainrule.data.texts import plan_text, texts_of
 
-HEAD_BYTES = PARSED_BYTES = 1 << 20
+HEAD_BYTES, PARSED_BYTES = 1 << 20, 1 << 19
 NULLS = [blank + word for word in MISSING_WORDS for blank in ("", " ")]
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 

@@ -8,8 +8,9 @@ from chainrule.data.files import File
 
 DELIMITERS = {".tsv": "\t", ".tab": "\t"}
 UNPACK_LIMIT = 1 << 36
-BLOCK_ROWS, BLOCK_BYTES = 1 << 18, 64 << 20
-"""What a block has at most in formats that are not text: so many rows, and so many bytes as float64 numbers."""
+BLOCK_ROWS, BLOCK_BYTES = 1 << 16, 32 << 20
+"""What a block has at most in formats that are not text: so many rows, of which a column fits the cache, and so many
+bytes as float64 numbers."""
 
 
 class Digest(Protocol):
@@ -54,6 +55,7 @@ def rows_at_once(columns: int) -> int:
 
 
 def row_ranges(file: File, rows: int, columns: int) -> Iterator[Fragment]:
-    """Yield a fragment for each block of a file from whose rows anyone may be read."""
+    """Yield fragments of whole blocks, BLOCK_BYTES at most, of a file from whose rows anyone may be read."""
     step = rows_at_once(columns)
+    step *= max(1, BLOCK_BYTES // (8 * columns * step))
     return (Fragment(file, start=start, stop=min(start + step, rows)) for start in range(0, rows, step))

@@ -80,7 +80,10 @@ def read_npy(fragment: Fragment, dialect: Dialect) -> Iterator[pa.Table]:
         return
     with fragment.file.open() as opened:
         header = _header(full(opened.read), fragment.file.size, dialect.unpack_limit)
-        yield pa.table(columns_of(_range(header, opened, fragment.start, fragment.stop), "x"))
+        begin, step = opened.tell(), rows_at_once(header.columns)
+        for start in range(fragment.start, fragment.stop, step):
+            rows = _range(header, opened, begin, start, min(start + step, fragment.stop))
+            yield pa.table(columns_of(rows, "x"))
 
 
 def read_npz(fragment: Fragment, dialect: Dialect) -> Iterator[pa.Table]:
@@ -163,9 +166,9 @@ def _rows(header: Header, read: Read, step: int) -> Iterator[NDArray[Any]]:
         yield np.ndarray((count, *header.row_shape), header.dtype, _exactly(read, count * header.row_bytes))
 
 
-def _range(header: Header, opened: Any, start: int, stop: int) -> NDArray[Any]:
-    """Return some rows of a file whose next byte is the first of its rows."""
-    begin, shape = opened.tell(), (stop - start, *header.row_shape)
+def _range(header: Header, opened: Any, begin: int, start: int, stop: int) -> NDArray[Any]:
+    """Return some rows of a file whose first row begins at byte `begin`."""
+    shape = (stop - start, *header.row_shape)
 
     def bytes_at(place: int, count: int) -> bytes:
         opened.seek(begin + place)

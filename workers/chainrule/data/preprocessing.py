@@ -13,8 +13,8 @@ from chainrule.data.scaling import Scaling
 from chainrule.data.tables import Numbers, taken, whole
 from chainrule.nn import Array
 
-ROWS_AT_ONCE = 4096
-"""So many rows stay in the cache until they are float32."""
+CACHED_BYTES = 1 << 18
+"""So much stays in the cache until it is float32."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,9 @@ class Preprocessing:
         columns = columns if rows is None else [taken(column, rows) for column in columns]
         values = [encoder.read(column) for encoder, column in zip(self.encoders, columns, strict=True)]
         X = np.empty((block.num_rows if rows is None else len(rows), len(self.scaling.mean)), np.float32)
-        for start in range(0, len(X), ROWS_AT_ONCE):
-            part = X[start : start + ROWS_AT_ONCE]
+        at_once = max(64, CACHED_BYTES // (8 * max(1, X.shape[1])))
+        for start in range(0, len(X), at_once):
+            part = X[start : start + at_once]
             self.scaling.apply(self._numbers([each[start : start + len(part)] for each in values], len(part)), part)
         return X
 
