@@ -24,7 +24,7 @@ def parsed(data):
 
 
 def cut(data, size, delimiter=","):
-    return [bytes(chunk) for chunk in chunks(io.BytesIO(data).read, delimiter, size)]
+    return [bytes(chunk) for chunk in chunks(io.BytesIO(data).readinto, delimiter, size)]
 
 
 @given(tables, st.integers(1, 40), st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))

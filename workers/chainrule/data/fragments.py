@@ -16,7 +16,7 @@ bytes as float64 numbers."""
 class Digest(Protocol):
     """What takes in a file's bytes."""
 
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: bytes | memoryview, /) -> None:
         """Take in the next bytes."""
 
 

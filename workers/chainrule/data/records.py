@@ -11,26 +11,33 @@ LONGEST_ROW = 4 * CHUNK_BYTES
 QUOTE, NEWLINES = ord('"'), b"\r\n"
 
 
-def chunks(read: Callable[[int], bytes], delimiter: str | None, size: int | None = None) -> Iterator[memoryview]:
-    """Yield what `read` gives in chunks of whole rows, about `size` bytes each, by default CHUNK_BYTES. Raises Faulty.
+def chunks(fill: Callable[[memoryview], int], delimiter: str | None, size: int | None = None) -> Iterator[memoryview]:
+    """Yield what `fill` gives in chunks of whole rows, about `size` bytes each, by default CHUNK_BYTES. Raises Faulty.
 
-    `read(n)` gives n bytes, fewer at the end only: so the chunks follow from the bytes alone. A line break between
+    `fill` fills a buffer, and returns how far: all of it but at the end. So the chunks follow from the bytes alone. A
+    chunk lasts until the next: one buffer serves all, for new memory costs as much as reading. A line break between
     quotes, in a format that has a `delimiter`, ends no row.
     """
     size = size or CHUNK_BYTES
-    data, wanted = b"", size
-    while len(data := data + read(wanted - len(data))) == wanted:
+    data, rest = bytearray(size), b""
+    while True:
+        data[: len(rest)] = rest
+        filled = len(rest) + fill(memoryview(data)[len(rest) :])
+        if filled < len(data):
+            break
         end = end_of_rows(data, delimiter)
-        if end == 0 and wanted >= LONGEST_ROW:
+        if end == 0 and filled >= LONGEST_ROW:
             raise Faulty(f"has a row of more than {LONGEST_ROW >> 20} MiB: is a quote left open?")
         if end:
             yield memoryview(data)[:end]
-        data, wanted = data[end:], size if end else 2 * wanted
-    if data:
-        yield memoryview(data)
+        rest = bytes(memoryview(data)[end:])
+        wanted = max(size, 2 * len(rest)) if end == 0 or len(rest) >= size else size
+        data = data if len(data) == wanted else bytearray(wanted)
+    if filled:
+        yield memoryview(data)[:filled]
 
 
-def end_of_rows(data: bytes, delimiter: str | None) -> int:
+def end_of_rows(data: bytes | bytearray, delimiter: str | None) -> int:
     """Return where the last whole row of `data`, which begins with a row, ends; 0 where none does."""
     end = data.rfind(b"\n")
     if delimiter is None or end < 0 or data.find(b'"') < 0:
@@ -52,7 +59,7 @@ def unclosed(data: bytes, delimiter: str) -> int | None:
     return int(np.count_nonzero(np.searchsorted(quotes, lines) % 2 == 0))
 
 
-def _quotes(data: bytes, delimiter: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _quotes(data: bytes | bytearray, delimiter: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Return the places of the quotes that open and close values, in turns; another quote is part of a value."""
     text = np.frombuffer(data, np.uint8)
     quotes = np.flatnonzero(text == QUOTE)
@@ -63,7 +70,7 @@ def _quotes(data: bytes, delimiter: str) -> np.ndarray[tuple[int], np.dtype[np.i
     return quotes if regular else np.fromiter(_walk(data, delimiter), np.int64)
 
 
-def _walk(data: bytes, delimiter: str) -> Iterator[int]:
+def _walk(data: bytes | bytearray, delimiter: str) -> Iterator[int]:
     """Yield the same, one value after the other: for text with quotes within values that have none around them."""
     starts, place, opened = delimiter.encode() + NEWLINES, 0, False
     while (found := data.find(b'"', place)) >= 0:

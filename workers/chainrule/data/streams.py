@@ -13,6 +13,8 @@ from chainrule.data.fragments import Digest
 
 Read: TypeAlias = Callable[[int], bytes]
 """`read(n)` gives the next n bytes; fewer at the end only."""
+Fill: TypeAlias = Callable[[memoryview], int]
+"""`fill(buffer)` puts the next bytes there and returns how many; fewer than fit at the end only."""
 PACKINGS = {".gz": "gzip", ".zst": "zstd"}
 
 
@@ -38,6 +40,27 @@ def skippable(file: File, limit: int) -> Iterator[tuple[Read, Callable[[int], ob
         else:
             read = _capped(pa.CompressedInputStream(opened, kind), limit)
             yield read, read
+
+
+@contextmanager
+def filling(file: File, limit: int) -> Iterator[Fill]:
+    """Give what fills buffers with the file, unpacked where its name says that it is compressed, from its beginning."""
+    with file.open() as opened:
+        kind = packing(file.name)
+        stream: Any = pa.CompressedInputStream(opened, kind) if kind else opened
+        left = limit if kind else file.size
+
+        def fill(buffer: memoryview) -> int:
+            nonlocal left
+            filled = 0
+            while filled < len(buffer) and (count := stream.readinto(buffer[filled:])):
+                filled += count
+            left -= filled
+            if kind and left < 0:
+                raise beyond(limit)
+            return filled
+
+        yield fill
 
 
 def full(read: Callable[[int], Any]) -> Read:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from chainrule.data.files import File
 from chainrule.data.fragments import Dialect, Digest, Fragment
 from chainrule.data.records import chunks
-from chainrule.data.streams import feed, packing, unpacked
+from chainrule.data.streams import feed, filling, packing
 
 
 def plan_text(
@@ -21,16 +21,16 @@ def plan_text(
         feed(file, digest)
         yield Fragment(file, tuple(names), start)
         return
-    with unpacked(file, dialect.unpack_limit) as read:
+    with filling(file, dialect.unpack_limit) as fill:
 
-        def read_hashed(count: int) -> bytes:
-            piece = read(count)
+        def fill_hashed(buffer: memoryview) -> int:
+            filled = fill(buffer)
             if digest is not None:
-                digest.update(piece)
-            return piece
+                digest.update(buffer[:filled])
+            return filled
 
         end = 0
-        for chunk in chunks(read_hashed, delimiter):
+        for chunk in chunks(fill_hashed, delimiter):
             begin, end = max(end, start), end + len(chunk)
             if begin < end:
                 yield Fragment(file, tuple(names), begin, end)
@@ -43,6 +43,6 @@ def texts_of(fragment: Fragment, dialect: Dialect, delimiter: str | None) -> Ite
             opened.seek(fragment.start)
             yield opened.read(fragment.stop - fragment.start)
         return
-    with unpacked(fragment.file, dialect.unpack_limit) as read:
-        read(fragment.start)
-        yield from map(bytes, chunks(read, delimiter))
+    with filling(fragment.file, dialect.unpack_limit) as fill:
+        fill(memoryview(bytearray(fragment.start)))
+        yield from map(bytes, chunks(fill, delimiter))
