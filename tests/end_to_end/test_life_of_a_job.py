@@ -59,7 +59,7 @@ def test_show_has_the_fields_that_programs_rely_on(service, job_file):
     done = service.finish(service.submit(job_file("fields", training={"epochs": 2})))
     assert set(done) == {
         *("id", "name", "state", "reason", "version", "steps", "epoch", "workers", "max_workers", "metrics"),
-        *("confusion", "weights_sha256", "created", "started", "finished", "layers"),
+        *("confusion", "weights_sha256", "created", "started", "finished", "layers", "health"),
     }
     assert set(done["metrics"]["train"]) == {"loss"}
     assert set(done["metrics"]["validation"]) == {"loss", "accuracy", "balanced_accuracy", "f1", "log_loss"}

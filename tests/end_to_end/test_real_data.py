@@ -73,6 +73,7 @@ def test_digits_by_the_command_line(service, digits_csv, tmp_path):
     assert right / len(labels) >= 0.97
 
 
+@pytest.mark.soak
 def test_mnist():
     metrics, _ = learn(real("t10k-images-idx3-ubyte.gz"), "label")
     assert metrics["accuracy"] >= 0.96

@@ -109,22 +109,22 @@ class TrainingServicer(TrainingServiceServicer):  # type: ignore[misc]
     @_unary
     async def CancelJob(self, request: pb.CancelJobRequest, context: Context) -> pb.Job:  # noqa: N802
         """End a job before its time."""
-        return job_to_message(await self._scheduler.cancel(request.job_id))
+        return await self._with_health(await self._scheduler.cancel(request.job_id))
 
     @_unary
     async def PauseJob(self, request: pb.PauseJobRequest, context: Context) -> pb.Job:  # noqa: N802
         """Bring a job to a checkpoint, where it stays until it is resumed."""
-        return job_to_message(await self._scheduler.pause(request.job_id))
+        return await self._with_health(await self._scheduler.pause(request.job_id))
 
     @_unary
     async def ResumeJob(self, request: pb.ResumeJobRequest, context: Context) -> pb.Job:  # noqa: N802
         """Put a job that is paused back into the queue."""
-        return job_to_message(await self._scheduler.resume(request.job_id))
+        return await self._with_health(await self._scheduler.resume(request.job_id))
 
     @_unary
     async def ScaleJob(self, request: pb.ScaleJobRequest, context: Context) -> pb.Job:  # noqa: N802
         """Let so many workers at most take part in a job from now on."""
-        return job_to_message(await self._scheduler.scale(request.job_id, request.workers))
+        return await self._with_health(await self._scheduler.scale(request.job_id, request.workers))
 
     @_unary
     async def DeleteJob(self, request: pb.DeleteJobRequest, context: Context) -> pb.DeleteJobResponse:  # noqa: N802

@@ -58,11 +58,11 @@ export function workersPanel(job) {
     h("td", {}, member.shards.map(([low, high]) => (high - low === 1 ? `${low}` : `${low}–${high - 1}`)).join(", ") || "–"),
     h("td", { class: "number" }, rate(member.samples_per_second)), h("td", { class: "number" }, count(member.lag)),
     h("td", { class: "number" }, count(member.leases_lost)));
-  const columns = [["worker #incarnation"], ["shards"], ["samples/s", "number"], ["lag", "number"], ["lost leases", "number"]];
+  const columns = [["worker"], ["shards"], ["samples/s", "number"], ["lag", "number"], ["lost leases", "number"]];
   return [
     h("h2", {}, over ? "Workers, as they were last" : "Workers"),
     members.length ? table("Workers", columns, members.map(row)) : h("p", { class: "quiet" }, over ? "Nothing was told of them." : "No worker has joined yet."),
-    h("p", { class: "quiet" }, `${count(lost)} ${lost === 1 ? "lease" : "leases"} lost in all; lag in steps; #: the incarnation.`),
+    h("p", { class: "quiet" }, `${count(lost)} ${lost === 1 ? "lease" : "leases"} lost in all. #: the incarnation; lag: in steps.`),
   ];
 }
 

@@ -15,11 +15,12 @@ export function smoothed(values, weight) {
 
 /**
  * The lines of one curve: as it is, with every spike, and, where it is to be smooth, the smooth one over it.
- * The smooth one is made of the means of the buckets: spikes would count too much.
+ * The smooth one is made of the means of the buckets: spikes would count too much. What is measured once an epoch stays
+ * as it is: there is little noise in it, and a mean over epochs would only be late.
  */
 export function linesOf({ name, metric, colour }, curve, weight) {
   const plain = { name, metric, colour, x: curve.x, y: curve.y };
-  if (!weight) return [{ ...plain, width: 1.5 }];
+  if (!weight || metric.startsWith("validation.")) return [{ ...plain, width: 1.5 }];
   const x = curve.mean_x ?? curve.x, y = smoothed(curve.mean ?? curve.y, weight);
   return [{ ...plain, width: 1, ghost: true }, { name, metric, colour, x, y, width: 2 }];
 }
