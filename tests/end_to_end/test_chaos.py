@@ -24,11 +24,11 @@ def chaos(job, folder, seed, minutes):
 
 
 def test_a_job_whose_processes_are_killed_has_the_bits_of_an_undisturbed_one(job_file, tmp_path):
-    done = chaos(job_file("chaos", training=SHORT | {"epochs": 800}), tmp_path, 7, 0.06)
+    done = chaos(job_file("chaos", training=SHORT | {"epochs": 500}), tmp_path, 7, 0.06)
     assert done.returncode == 0, done.stderr
     verdict = json.loads(done.stdout)
     assert verdict["same"] is True
-    assert (verdict["first"], verdict["last"]) == (0, 800 * 12 - 1)
+    assert (verdict["first"], verdict["last"]) == (0, 500 * 12 - 1)
     assert [survived["fault"] for survived in verdict["survived"]] == ["a checkpoint is damaged"]
 
 

@@ -81,7 +81,7 @@ def submitted(service, path):
 @pytest.mark.parametrize(
     ("points", "epochs"),
     [
-        (["store.before_commit", "checkpoint.before_rename"], 400),
+        (["store.before_commit", "checkpoint.before_rename"], 250),
         pytest.param(EVERY * 2, 2000, marks=pytest.mark.soak),
     ],
     ids=["two points", "every point"],

@@ -8,7 +8,7 @@ from chainrule.client import Client
 from chainrule.wire.errors import ServiceUnavailable
 from chainrule.wire.job import JobState
 
-TRAINING = {"epochs": 250, "checkpoint_seconds": 2.0}
+TRAINING = {"epochs": 200, "checkpoint_seconds": 2.0}
 
 
 def until(service, job, condition):

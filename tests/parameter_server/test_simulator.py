@@ -22,7 +22,7 @@ SCRIPT = Path(__file__).with_name("simulator.py")
 
 
 def test_the_bits_and_the_history_are_those_of_a_straight_line():
-    for seed in range(2_000):
+    for seed in range(1_000):
         simulate(seed)
 
 
