@@ -24,7 +24,8 @@ def chaos(job, folder, seed, minutes):
 
 
 def test_a_job_whose_processes_are_killed_has_the_bits_of_an_undisturbed_one(job_file, tmp_path):
-    done = chaos(job_file("chaos", training=SHORT | {"epochs": 500}), tmp_path, 7, 0.06)
+    often = {"epochs": 500, "checkpoint_seconds": 0.5}
+    done = chaos(job_file("chaos", training=often), tmp_path, 140, 0.03)
     assert done.returncode == 0, done.stderr
     verdict = json.loads(done.stdout)
     assert verdict["same"] is True

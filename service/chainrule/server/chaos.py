@@ -153,7 +153,8 @@ class Chaos:
         """Do what FAULTS says, and wait until training goes on. Raises ChainruleError where it does not."""
         began, known = time.monotonic(), self._following.troubles
         FAULTS[name](self)
-        if not self._trouble_within(NOTICE_SECONDS, known):
+        felt = self._trouble_within(NOTICE_SECONDS, known) and not self._following.state.final
+        if not felt:
             began = time.monotonic()
         while True:  # until it goes on for good: a fault may be felt bit by bit
             known = self._following.troubles
@@ -162,7 +163,7 @@ class Chaos:
             took = time.monotonic() - began
             if not self._trouble_within(SETTLED_SECONDS, known):
                 break
-        if self._following.state.final:
+        if self._following.state.final and not felt:
             return
         self.recoveries.append((name, took))
         self.console.print(f"{name}: training goes on after {self.recoveries[-1][1]:.1f} s")
