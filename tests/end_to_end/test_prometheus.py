@@ -192,6 +192,7 @@ def test_every_expression_has_an_answer_and_every_alert_fires_when_it_should(ser
     healthy, provoked = jobs["healthy"], {name for name, _ in at_once}
     until_none(lambda: prometheus.answers(f'chainrule_job_workers{{job="{healthy}"}} < 4'))
     processes = Processes(service.process.pid)
+    until_none(lambda: len(processes.of("worker")) > 4)  # those of the cancelled jobs have not all ended yet
     with stopped(processes.of("worker")[:3]):
         lost = {("ChainruleLeasesExpiring", healthy)}
         until_none(lambda: lost - prometheus.firing())
