@@ -1,3 +1,5 @@
+from collections import Counter
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -79,3 +81,9 @@ def test_the_rows_of_a_step_do_not_depend_on_the_steps_asked_for_before(seed, qu
     used = RowOrder(seed, 1, 10, 4)
     for epoch, step in questions:
         np.testing.assert_array_equal(used.rows(epoch, step), RowOrder(seed, 1, 10, 4).rows(epoch, step))
+
+
+def test_every_way_to_deal_is_as_likely():
+    ways = Counter(str(split_rows(3, 0, 3, seed)[0]) for seed in range(600))
+    assert len(ways) == 6
+    assert all(60 < count < 150 for count in ways.values())

@@ -29,6 +29,7 @@ def make_shards(
     blocks: Sequence[pa.Table], starts: Sequence[int], preprocessing: Preprocessing, parts: Sequence[Part]
 ) -> Iterator[Any]:
     """Yield each part's shard and its SHA-256, in turns. One block is looked at after the other."""
+    pa.default_memory_pool().release_unused()  # what this process has read with is kept otherwise, beside X
     X = gather(blocks, starts, preprocessing, [rows for part in parts for rows in (part.rows, part.held)])
     for part, own, held in zip(parts, X[::2], X[1::2], strict=True):
         shard = Shard(own, part.Y, held, part.held_Y, part.weights, part.held_weights)

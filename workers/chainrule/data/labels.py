@@ -36,7 +36,7 @@ class Targets:
     @property
     def strata(self) -> NDArray[np.int32] | None:
         """The class of each row, None where there are no classes."""
-        return self.Y.reshape(-1).astype(np.int32) if self.classes else None
+        return self.Y.reshape(-1).astype(np.int32, copy=False) if self.classes else None
 
 
 def find_targets(spec: JobSpec, blocks: Sequence[Block], training_rows: int) -> Targets:

@@ -46,32 +46,47 @@ def split_rows(
 
     With the class of each row, each class has its share of the validation rows.
     """
-    order = generator(seed, Purpose.DEAL_ROWS).permutation(rows)
+    order = _permutation(rows, seed)
     validation = round(rows * validation_fraction)
-    held = np.arange(rows) < validation if classes is None else _stratified(classes[order], validation)
-    dealt = [part for rows_of in (order[~held], order[held]) for part in np.array_split(rows_of, shards)]
-    owners, sizes = np.empty(rows, _smallest(2 * shards)), [len(part) for part in dealt]
-    for owner, part in enumerate(dealt):
-        owners[part] = owner
+    held = np.arange(rows) < validation if classes is None else _stratified(classes, order, validation)
+    sizes = [n // shards + (i < n % shards) for n in (rows - validation, validation) for i in range(shards)]
+    dealt = np.repeat(np.arange(2 * shards, dtype=_smallest(2 * shards)), sizes)
+    owners, in_order = np.empty_like(dealt), np.empty_like(dealt)
+    in_order[~held], in_order[held] = np.split(dealt, [rows - validation])
+    owners[order] = in_order
     parts = np.split(np.argsort(owners, kind="stable"), np.cumsum(sizes)[:-1])
     return parts[:shards], parts[shards:]
 
 
+def _permutation(rows: int, seed: int) -> Rows:
+    """Return rows 0..rows-1 in the order of a random number each; a tie goes to the lower row.
+
+    For millions of rows that is several times as fast as to swap them, which waits for the memory each time.
+    """
+    bits = rows.bit_length()
+    keys = generator(seed, Purpose.DEAL_ROWS).integers(0, 1 << (64 - bits), rows, np.uint64)
+    keys <<= np.uint64(bits)
+    keys |= np.arange(rows, dtype=np.uint64)
+    keys.sort()
+    keys &= np.uint64((1 << bits) - 1)
+    return keys.view(np.int64)
+
+
 def _smallest(count: int) -> type[np.unsignedinteger[Any]]:
-    """Return a type for numbers below `count`; NumPy sorts 16 bits by their digits, several times as fast as others."""
-    return np.uint16 if count <= 1 << 16 else np.uint64
+    """Return a type for numbers below `count`; NumPy sorts 8 and 16 bits by their digits, times as fast as others."""
+    return np.uint8 if count <= 1 << 8 else np.uint16 if count <= 1 << 16 else np.uint64
 
 
-def _stratified(classes: NDArray[np.int32], validation: int) -> NDArray[np.bool_]:
-    """Return which rows are for validation: the first ones of each class, by the method of the largest remainders."""
+def _stratified(classes: NDArray[np.int32], order: Rows, validation: int) -> NDArray[np.bool_]:
+    """Return which places of the order are for validation: the first of each class, by largest remainders."""
     counts = np.bincount(classes)
     exact = counts * (validation / max(1, len(classes)))
     quotas = exact.astype(np.int64)
     quotas[np.argsort(quotas - exact, kind="stable")[: validation - quotas.sum()]] += 1
-    order = np.argsort(classes.astype(_smallest(len(counts))), kind="stable")
+    places = np.argsort(classes.astype(_smallest(len(counts)))[order], kind="stable")
     held = np.zeros(len(classes), np.bool_)
     for start, quota in zip(np.cumsum(counts) - counts, quotas, strict=True):
-        held[order[start : start + quota]] = True
+        held[places[start : start + quota]] = True
     return held
 
 
