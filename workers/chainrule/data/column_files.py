@@ -13,7 +13,7 @@ from chainrule.data.files import File
 from chainrule.data.fragments import BLOCK_BYTES, Dialect, Digest, Fragment, rows_at_once
 from chainrule.data.streams import feed
 
-BUFFER_BYTES = 1 << 20
+BUFFER_BYTES = 1 << 18
 
 
 def plan_parquet(file: File, _: Dialect, digest: Digest | None) -> Iterator[Fragment]:
