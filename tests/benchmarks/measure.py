@@ -1,12 +1,12 @@
 """Interleaved measurement: machines are noisy, so only ratios of what runs side by side count."""
 
 import os
-import platform
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import numpy as np
+
+from chainrule.worker.machine import describe_machine
 
 Work = Callable[[], object]
 
@@ -34,8 +34,6 @@ def _calls(work: Work, turn: float) -> int:
 
 
 def machine() -> str:
-    """Return the processor, the number of them, and NumPy's version."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{(names or [platform.machine()])[0]}, {os.cpu_count()} processors, NumPy {np.__version__}"
+    """Return the processor, the number of them, NumPy's version, and its BLAS with the kernel."""
+    this = describe_machine()
+    return f"{this.cpu}, {os.cpu_count()} processors, NumPy {this.numpy}, {this.blas}"

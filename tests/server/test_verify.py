@@ -1,10 +1,12 @@
 import asyncio
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
 from chainrule.server.records import Records
+from chainrule.server.replay import Parting
 from chainrule.server.run import Run
 from chainrule.server.verify import verify
 from chainrule.wire.errors import InvalidData
@@ -60,3 +62,19 @@ def test_other_data_are_refused(client, tmp_path):
     other.write_text((tmp_path / "points.csv").read_text().replace("yes", "no", 1))
     with pytest.raises(InvalidData, match="not the file that the job was trained on"):
         verdict(client, source=str(other))
+
+
+@pytest.mark.parametrize(
+    ("machines", "hint"),
+    [
+        (("EPYC, NumPy 2.4.6, openblas 0.3.31 Prescott",), "with OPENBLAS_CORETYPE=Prescott OpenBLAS computes here"),
+        (("EPYC, NumPy 2.4.6, openblas 0.3.31 Prescott", "Xeon, NumPy 2.4.6, openblas 0.3.31 Atom"), None),
+        ((), None),
+    ],
+)
+def test_where_the_kernel_was_another_it_is_told_how_to_get_it(client, machines, hint):
+    parted = replace(verdict(client), parting=Parting(3, (1,)), machines=machines)
+    told = str(parted)
+    assert told.startswith("PARTED")
+    assert (hint or "may round otherwise") in told
+    assert hint is not None or told.endswith("may round otherwise")

@@ -17,7 +17,7 @@ from chainrule.server.replay import Parting, Replay, compare
 from chainrule.wire.errors import InvalidData
 from chainrule.wire.job import JobState
 from chainrule.wire.record import RecordHeader
-from chainrule.worker.machine import describe_machine
+from chainrule.worker.machine import Machine, describe_machine
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,15 @@ class Verdict:
         return (
             f"PARTED {self.parting}. It was trained on {there}; "
             f"this is {here.cpu}, NumPy {here.numpy}, {here.blas}, and another processor or library may round otherwise"
+            f"{self._hint(here)}"
         )
+
+    def _hint(self, here: Machine) -> str:
+        """Tell how to compute with the kernel of there, where it is another one."""
+        kernels = {machine.rpartition(" ")[2] for machine in self.machines}
+        if len(kernels) != 1 or kernels == {here.blas.rpartition(" ")[2]}:
+            return ""
+        return f": with OPENBLAS_CORETYPE={kernels.pop()} OpenBLAS computes here as it did there"
 
 
 def verify(client: Client, job: str, first: int, last: int | None, source: str | None, console: Console) -> Verdict:
