@@ -6,6 +6,7 @@ many workers took part.
 """
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -48,6 +49,7 @@ def parent(node: Node, shards: int) -> Node | None:
     return above
 
 
+@lru_cache(maxsize=1024)  # versions begin alike as long as the same workers take part
 def largest_nodes(lo: int, hi: int, shards: int) -> tuple[Node, ...]:
     """Return the largest nodes inside the range [lo, hi), from left to right; together they are the range."""
 

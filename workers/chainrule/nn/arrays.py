@@ -1,5 +1,6 @@
 """The array types of the mathematics, and memory that suits the processor's vectors."""
 
+import math
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
@@ -20,7 +21,7 @@ seldom wait for the interpreter, which each call of NumPy needs for a moment."""
 def aligned_empty(shape: int | tuple[int, ...], dtype: DTypeLike = np.float32) -> Array:
     """Return an uninitialised, C-contiguous array whose first byte lies on a 64-byte boundary."""
     dtype = np.dtype(dtype)
-    size = int(np.prod(shape)) * dtype.itemsize
+    size = math.prod(shape if isinstance(shape, tuple) else (shape,)) * dtype.itemsize
     block = np.empty(size + ALIGNMENT, dtype=np.uint8)
     start = -block.ctypes.data % ALIGNMENT
     return block[start : start + size].view(dtype).reshape(shape)
