@@ -13,7 +13,7 @@ from chainrule.data.dataset import load_dataset
 from chainrule.data.shard_tree import fold
 from chainrule.nn import OPTIMIZERS, Parameters, Update
 from chainrule.parameter_server.coordinator import Coordinator
-from chainrule.parameter_server.plan import Plan
+from chainrule.parameter_server.plan import Plan, Result
 from chainrule.parameter_server.restore import restore
 from chainrule.parameter_server.servicer import Assignable, ParameterServicer, add_to_server
 from chainrule.parameter_server.state import TrainingState
@@ -58,9 +58,23 @@ def next_message(coordinator, worker):
     return message
 
 
+def work_of(coordinator, worker):
+    """Wait for a worker's next work, past what became of its pushes; return it and the weights, None at the end."""
+    message = next_message(coordinator, worker)
+    while isinstance(message, Result):
+        message = next_message(coordinator, worker)
+    return message and (message, coordinator.live_weights)
+
+
 @pytest.fixture(scope="session")
 def toy():
-    return SimpleNamespace(new_state=new_state, partial_of=partial_of, next_message=next_message)
+    return SimpleNamespace(new_state=new_state, partial_of=partial_of, next_message=next_message, work_of=work_of)
+
+
+@pytest.fixture
+def threads():
+    with ThreadPoolExecutor(8) as pool:
+        yield pool
 
 
 @pytest.fixture

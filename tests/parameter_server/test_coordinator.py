@@ -1,5 +1,3 @@
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 
@@ -24,23 +22,10 @@ def clock():
     return Clock()
 
 
-@pytest.fixture
-def threads():
-    with ThreadPoolExecutor(8) as pool:
-        yield pool
-
-
-def work_of(toy, coordinator, worker):
-    message = toy.next_message(coordinator, worker)
-    while isinstance(message, Result):
-        message = toy.next_message(coordinator, worker)
-    return message and (message, coordinator.live_weights)
-
-
 def train(toy, coordinator, worker, generation=1):
     """A worker as the exchange drives it; returns how many nodes it has delivered."""
     delivered = 0
-    while (message := work_of(toy, coordinator, worker)) is not None:
+    while (message := toy.work_of(coordinator, worker)) is not None:
         work, weights = message
         for node in work.nodes:
             coordinator.push(worker, generation, work.version, node, toy.partial_of(weights, work, node))
@@ -85,7 +70,7 @@ def test_reports_tell_every_step_once_and_in_order(toy, threads):
 def test_the_shards_of_a_silent_worker_go_to_the_other(toy, threads, clock):
     coordinator = Coordinator(toy.new_state(shards=2), clock)
     silent, other = coordinator.join("silent"), coordinator.join("other")
-    assert list(work_of(toy, coordinator, silent)[0].nodes) == [Node(0, 2)]
+    assert list(toy.work_of(coordinator, silent)[0].nodes) == [Node(0, 2)]
     watching = threads.submit(coordinator.watch_workers)
     working = threads.submit(train, toy, coordinator, other)
     clock.now = 4.0
@@ -109,9 +94,9 @@ def push(toy, coordinator, worker, message):
 def test_the_shards_of_a_slow_worker_are_computed_elsewhere_too(toy, threads, clock):
     coordinator = Coordinator(toy.new_state(shards=2, steps=3, validates=False), clock)
     fast, slow = coordinator.join("fast"), coordinator.join("slow")
-    push(toy, coordinator, fast, work_of(toy, coordinator, fast))
-    late = [work_of(toy, coordinator, slow)]
-    push(toy, coordinator, fast, work_of(toy, coordinator, fast))
+    push(toy, coordinator, fast, toy.work_of(coordinator, fast))
+    late = [toy.work_of(coordinator, slow)]
+    push(toy, coordinator, fast, toy.work_of(coordinator, fast))
     watching = threads.submit(coordinator.watch_workers)
     helping = threads.submit(train, toy, coordinator, fast)
     clock.now = 1.0
@@ -130,17 +115,17 @@ def test_the_shards_of_a_slow_worker_are_computed_elsewhere_too(toy, threads, cl
 def test_who_is_overtaken_again_and_again_is_warned_of_once(toy, threads, clock):
     coordinator = Coordinator(toy.new_state(shards=2, steps=4, validates=False), clock)
     fast, slow = coordinator.join("fast"), coordinator.join("slow")
-    push(toy, coordinator, fast, work_of(toy, coordinator, fast))
+    push(toy, coordinator, fast, toy.work_of(coordinator, fast))
     watching = threads.submit(coordinator.watch_workers)
     for _ in range(2):
-        late = work_of(toy, coordinator, slow)
-        push(toy, coordinator, fast, work_of(toy, coordinator, fast))
+        late = toy.work_of(coordinator, slow)
+        push(toy, coordinator, fast, toy.work_of(coordinator, fast))
         clock.now += 1.0
         coordinator.look()
-        push(toy, coordinator, fast, work_of(toy, coordinator, fast))
+        push(toy, coordinator, fast, toy.work_of(coordinator, fast))
         push(toy, coordinator, slow, late)
         if not coordinator.complete:
-            push(toy, coordinator, fast, work_of(toy, coordinator, fast))
+            push(toy, coordinator, fast, toy.work_of(coordinator, fast))
     watching.result(30)
     report = coordinator.next_report()
     assert report.pushes["stale"] == 2
@@ -150,7 +135,7 @@ def test_who_is_overtaken_again_and_again_is_warned_of_once(toy, threads, clock)
 def test_a_push_of_an_older_generation_is_not_answered_to_a_new_worker_of_the_same_number(toy):
     coordinator = Coordinator(toy.new_state(generation=2))
     worker = coordinator.join("new")
-    work, weights = work_of(toy, coordinator, worker)
+    work, weights = toy.work_of(coordinator, worker)
     for generation in (1, 2):
         coordinator.push(worker, generation, 0, Node(0, 4), toy.partial_of(weights, work, Node(0, 4)))
     assert toy.next_message(coordinator, worker) == Result(0, Node(0, 4), Outcome.APPLIED)
@@ -160,7 +145,7 @@ def test_a_push_of_an_older_generation_is_not_answered_to_a_new_worker_of_the_sa
 def test_a_worker_whose_stream_ends_is_let_go_at_once(toy, threads):
     coordinator = Coordinator(toy.new_state(shards=2))
     gone, other = coordinator.join("gone"), coordinator.join("other")
-    work_of(toy, coordinator, gone)
+    toy.work_of(coordinator, gone)
     working = threads.submit(train, toy, coordinator, other)
     coordinator.leave(gone)
     coordinator.leave(gone)
@@ -168,37 +153,10 @@ def test_a_worker_whose_stream_ends_is_let_go_at_once(toy, threads):
     assert toy.next_message(coordinator, gone) is None
 
 
-def test_workers_that_are_dismissed_go_at_the_next_version_and_are_not_fenced(toy, threads):
-    coordinator = Coordinator(toy.new_state(steps=40, steps_per_epoch=4))
-    first, second, third = [coordinator.join(f"w{i}") for i in (1, 2, 3)]
-    coordinator.dismiss(["w2", "w3"])
-    waiting = [threads.submit(toy.next_message, coordinator, worker) for worker in (second, third)]
-    assert coordinator.next_report().workers == 3
-    work, weights = work_of(toy, coordinator, first)
-    assert work.nodes == (Node(0, 4),)
-    coordinator.push(first, 1, 0, Node(0, 4), toy.partial_of(weights, work, Node(0, 4)))
-    assert [waiter.result(10) for waiter in waiting] == [None, None]
-    assert coordinator.next_report().workers == 1
-    assert [coordinator.refusal(1, worker) is None for worker in (first, second, third)] == [False, True, True]
-    assert isinstance(coordinator.refusal(2, second), Fenced)
-    with pytest.raises(Fenced):
-        coordinator.heartbeat(1, second)
-
-
-def test_a_worker_that_is_dismissed_before_it_has_joined_goes_all_the_same(toy):
-    coordinator = Coordinator(toy.new_state(shards=2))
-    coordinator.dismiss(["late"])
-    first, late = coordinator.join("first"), coordinator.join("late")
-    work, weights = work_of(toy, coordinator, first)
-    coordinator.push(first, 1, 0, Node(0, 2), toy.partial_of(weights, work, Node(0, 2)))
-    assert toy.next_message(coordinator, late) is None
-    assert work_of(toy, coordinator, first)[0].nodes == (Node(0, 2),)
-
-
 def test_a_worker_learns_what_became_of_its_push(toy):
     coordinator = Coordinator(toy.new_state())
     worker = coordinator.join("w")
-    work, weights = work_of(toy, coordinator, worker)
+    work, weights = toy.work_of(coordinator, worker)
     for _ in range(2):
         coordinator.push(worker, 1, 0, Node(0, 4), toy.partial_of(weights, work, Node(0, 4)))
     messages = [toy.next_message(coordinator, worker) for _ in range(3)]
@@ -215,7 +173,7 @@ def test_layers_are_reported_with_what_workers_who_are_there_see(toy, clock):
     coordinator.leave(gone)
     told = []
     for _ in range(2):  # in the same second
-        work, weights = work_of(toy, coordinator, worker)
+        work, weights = toy.work_of(coordinator, worker)
         for node in work.nodes:
             coordinator.push(worker, 1, work.version, node, toy.partial_of(weights, work, node))
         told.append(coordinator.next_report().layers)
@@ -240,16 +198,16 @@ def test_a_number_that_is_not_finite_fails_the_job_with_advice(toy):
     assert (last.pushes, last.ended) == ({"nonfinite": 1}, False)
     with pytest.raises(TrainingFailed, match=r"not finite at step 0: a smaller optimizer\.learning_rate may help"):
         coordinator.next_report()
-    assert work_of(toy, coordinator, worker) is None
+    assert toy.work_of(coordinator, worker) is None
     assert not coordinator.complete
 
 
 def test_a_worker_that_computes_otherwise_is_warned_of(toy):
     coordinator = Coordinator(toy.new_state(shards=2))
     workers = [coordinator.join(name) for name in ("right", "wrong")]
-    work, weights = work_of(toy, coordinator, workers[0])
+    work, weights = toy.work_of(coordinator, workers[0])
     coordinator.push(workers[0], 1, 0, work.nodes[0], toy.partial_of(weights, work, work.nodes[0]))
-    work, weights = work_of(toy, coordinator, workers[0])
+    work, weights = toy.work_of(coordinator, workers[0])
     assert work.nodes == (Node(0, 1),)
     for factor in (1, 2):
         partial = toy.partial_of(weights, work, Node(0, 1))
@@ -271,7 +229,7 @@ def test_a_wrong_shape_raises_and_is_not_counted_as_a_push(toy):
 def test_stop_ends_all_who_wait(toy, threads):
     coordinator = Coordinator(toy.new_state())
     first, idle = coordinator.join("w"), coordinator.join("idle")
-    work_of(toy, coordinator, first)
+    toy.work_of(coordinator, first)
     waiting = [
         threads.submit(toy.next_message, coordinator, idle),
         threads.submit(coordinator.watch_workers),
@@ -285,7 +243,7 @@ def test_stop_ends_all_who_wait(toy, threads):
 def test_behind_a_stop_no_step_is_made_that_no_report_would_tell(toy):
     coordinator = Coordinator(toy.new_state(shards=1))
     worker = coordinator.join("w")
-    work, weights = work_of(toy, coordinator, worker)
+    work, weights = toy.work_of(coordinator, worker)
     coordinator.stop()
     last = coordinator.next_report()
     coordinator.push(worker, 1, 0, Node(0, 1), toy.partial_of(weights, work, Node(0, 1)))
