@@ -67,8 +67,9 @@ def test_other_data_are_refused(client, tmp_path):
 @pytest.mark.parametrize(
     ("machines", "hint"),
     [
-        (("EPYC, NumPy 2.4.6, openblas 0.3.31 Prescott",), "with OPENBLAS_CORETYPE=Prescott OpenBLAS computes here"),
+        (("EPYC, NumPy 2.4.6, openblas 0.3.31 Prescott",), "OPENBLAS_CORETYPE=Prescott computes with"),
         (("EPYC, NumPy 2.4.6, openblas 0.3.31 Prescott", "Xeon, NumPy 2.4.6, openblas 0.3.31 Atom"), None),
+        (("EPYC, NumPy 2.4.6, mkl 2024.1",), None),
         ((), None),
     ],
 )

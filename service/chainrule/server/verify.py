@@ -1,5 +1,6 @@
 """`chainrule verify`: is a job's result the one that its spec and data give?"""
 
+import re
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -18,6 +19,9 @@ from chainrule.wire.errors import InvalidData
 from chainrule.wire.job import JobState
 from chainrule.wire.record import RecordHeader
 from chainrule.worker.machine import Machine, describe_machine
+
+OPENBLAS = re.compile(r"openblas \S+ (\w+)$")
+"""The end of a machine's description, with the kernel."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +64,12 @@ class Verdict:
         )
 
     def _hint(self, here: Machine) -> str:
-        """Tell how to compute with the kernel of there, where it is another one."""
-        kernels = {machine.rpartition(" ")[2] for machine in self.machines}
-        if len(kernels) != 1 or kernels == {here.blas.rpartition(" ")[2]}:
+        """Tell how to compute with OpenBLAS's kernel of there, where it is another one."""
+        kernels = {found[1] if (found := OPENBLAS.search(machine)) else "" for machine in self.machines}
+        own = OPENBLAS.search(here.blas)
+        if own is None or len(kernels) != 1 or kernels <= {"", own[1]}:
             return ""
-        return f": with OPENBLAS_CORETYPE={kernels.pop()} OpenBLAS computes here as it did there"
+        return f"; where the processor can, OPENBLAS_CORETYPE={kernels.pop()} computes with the kernel of there"
 
 
 def verify(client: Client, job: str, first: int, last: int | None, source: str | None, console: Console) -> Verdict:
