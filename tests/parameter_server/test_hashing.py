@@ -7,7 +7,7 @@ from chainrule.data.shard_tree import Node
 from chainrule.data.work import Work
 from chainrule.parameter_server import hashing as hashing_module
 from chainrule.parameter_server.coordinator import Coordinator
-from chainrule.parameter_server.fingerprints import fingerprint
+from chainrule.wire.fingerprints import fingerprint
 
 
 @pytest.mark.parametrize("aside", [0, 1 << 20])

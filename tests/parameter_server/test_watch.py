@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chainrule.nn import Patience, Plateau, Waiting
-from chainrule.parameter_server.watch import Memory, Watch
+from chainrule.parameter_server.watch import Memory, Watch, make_watch
 from chainrule.wire.partials import Sums
+from chainrule.wire.validation import parse_spec
 
 losses = st.lists(st.floats(0, 100), min_size=1, max_size=30)
 
@@ -61,3 +62,22 @@ def test_how_it_ended_is_said_in_one_sentence():
     assert watch.describe(memory, 2000, 2000) == expected
     assert watch.describe(memory, 1800, 2000) == f"stopped early at step 1,800 of 2,000: {expected}"
     assert watch.describe(Memory(stopping=Waiting(0.25, 1200)), 1800, 2000) == ""
+
+
+def spec(**sections):
+    return parse_spec({"data": {"train": "a.csv", "label": "y"}, "network": {"layers": [{"units": 6}, {}]}, **sections})
+
+
+def test_a_job_that_says_nothing_follows_no_metric():
+    assert make_watch(spec()) == Watch()
+
+
+def test_what_follows_metrics_reaches_the_watch():
+    watch = make_watch(
+        spec(
+            schedule={"name": "plateau", "patience": 3, "gamma": 0.2, "low": 0.01, "min_delta": 0.5},
+            early_stopping={"metric": "validation_accuracy", "patience": 7, "min_delta": 0.125},
+        )
+    )
+    assert watch.stopping == Patience("validation_accuracy", 7, 0.125)
+    assert watch.plateau == Plateau("validation_loss", 3, 0.5, 0.2, 0.01)

@@ -17,10 +17,10 @@ from safetensors.numpy import load_file, save_file
 from chainrule.data.files import sync
 from chainrule.data.model import Model
 from chainrule.nn import Array
-from chainrule.parameter_server.fingerprints import weights_sha256
 from chainrule.parameter_server.watch import Memory
 from chainrule.wire.errors import InvalidData, TrainingFailed
 from chainrule.wire.faults import fail_at
+from chainrule.wire.fingerprints import weights_sha256
 
 METADATA = "chainrule.optimizer.v2"
 RULES = "2"

@@ -3,8 +3,8 @@
 import threading
 from collections.abc import Callable
 
-from chainrule.parameter_server.fingerprints import fingerprint
 from chainrule.parameter_server.state import TrainingState
+from chainrule.wire.fingerprints import fingerprint
 
 ASIDE_BYTES = 1 << 20
 """Weights that are smaller are hashed when a step is about to change them: sooner than a thread wakes up."""

@@ -9,9 +9,10 @@ from chainrule.data.model import Model
 from chainrule.nn import Array, Network, aligned_empty, initialize, parameter_count
 from chainrule.parameter_server.checkpoints import Checkpoint, read_checkpoint
 from chainrule.parameter_server.plan import Plan
-from chainrule.parameter_server.recipe import make_update, make_watch
 from chainrule.parameter_server.state import BEST, TrainingState
+from chainrule.parameter_server.watch import make_watch
 from chainrule.wire.errors import InvalidData, TooMuch, TrainingFailed
+from chainrule.wire.recipe import make_update
 from chainrule.wire.spec import JobSpec
 
 

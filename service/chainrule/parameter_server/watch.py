@@ -5,8 +5,10 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from chainrule.nn.patience import Patience, Plateau, Waiting
+from chainrule.nn import Patience, Plateau
+from chainrule.nn.patience import Waiting
 from chainrule.wire.partials import Sums
+from chainrule.wire.spec import JobSpec
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,14 @@ class Watch:
         best, at = f"{self.stopping.metric} was best, {memory.stopping.best:.4g}", memory.stopping.version
         early = f"stopped early at step {version:,} of {steps:,}: " if version < steps else ""
         return f"{early}{best}, at step {at:,}, and the weights are those"
+
+
+def make_watch(spec: JobSpec) -> Watch:
+    """Return the rules that follow metrics."""
+    stopping, plateau = spec.early_stopping, None
+    if spec.schedule.name == "plateau":
+        plateau = Plateau("validation_loss", **spec.schedule.options)
+    return Watch(Patience(stopping.metric, stopping.patience, stopping.min_delta) if stopping else None, plateau)
 
 
 def _metrics(epoch: Sums, validation: Sums | None) -> dict[str, float]:

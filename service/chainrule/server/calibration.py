@@ -14,11 +14,11 @@ import numpy as np
 from chainrule.data.dataset import DatasetSummary
 from chainrule.nn import Array, Mean, aligned_empty, initialize
 from chainrule.nn.threads import in_parts
-from chainrule.parameter_server.fingerprints import fingerprint
-from chainrule.parameter_server.recipe import make_update
 from chainrule.server.costs import Costs
 from chainrule.server.probing import Probe, exchange, talk
+from chainrule.wire.fingerprints import fingerprint
 from chainrule.wire.partials import Partial, Sums
+from chainrule.wire.recipe import make_update
 from chainrule.wire.spec import JobSpec
 
 ROUNDS_SECONDS, LEAST_ROUNDS = 0.4, 3

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from chainrule.data.dataset import DatasetSummary
 from chainrule.data.shard_tree import Node, root
 from chainrule.data.shards import Shard
-from chainrule.parameter_server.fingerprints import differing_layers, fingerprint, weights_sha256
 from chainrule.parameter_server.restore import restore
+from chainrule.wire.fingerprints import differing_layers, fingerprint, weights_sha256
 from chainrule.wire.partials import Partial
 from chainrule.wire.record import StepRecord
 from chainrule.wire.spec import JobSpec

@@ -1,8 +1,8 @@
 import pytest
 
-from chainrule.nn import Adam, Patience, Plateau, WarmUp
+from chainrule.nn import Adam, WarmUp
 from chainrule.nn.schedules import Constant, Cosine, Exponential, InverseSquareRoot, OneCycle, Step
-from chainrule.parameter_server.recipe import make_update, make_watch
+from chainrule.wire.recipe import make_update
 from chainrule.wire.validation import parse_spec
 
 
@@ -18,7 +18,6 @@ def test_a_job_that_says_nothing_takes_plain_steps():
     update = make_update(spec(), 100, 10)
     assert (update.optimizer, update.schedule) == (Adam(), Constant())
     assert (update.l1, update.l2, update.max_norm, update.clipping) == (0, 0, None, {})
-    assert make_watch(spec()) == type(make_watch(spec()))()
 
 
 @pytest.mark.parametrize(
@@ -52,14 +51,3 @@ def test_regularisation_and_clipping_reach_the_update():
     )
     assert (update.l1, update.l2, update.max_norm) == (0.1, 0.2, 3.0)
     assert list(update.clipping.items()) == [("value", 0.5), ("layer_norm", 2.0), ("global_norm", 1.0)]
-
-
-def test_what_follows_metrics_reaches_the_watch():
-    watch = make_watch(
-        spec(
-            schedule={"name": "plateau", "patience": 3, "gamma": 0.2, "low": 0.01, "min_delta": 0.5},
-            early_stopping={"metric": "validation_accuracy", "patience": 7, "min_delta": 0.125},
-        )
-    )
-    assert watch.stopping == Patience("validation_accuracy", 7, 0.125)
-    assert watch.plateau == Plateau("validation_loss", 3, 0.5, 0.2, 0.01)

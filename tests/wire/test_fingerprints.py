@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from chainrule.nn import Parameters
-from chainrule.parameter_server.fingerprints import differing_layers, fingerprint
+from chainrule.wire.fingerprints import differing_layers, fingerprint
 
 SIZES = (3, 4, 2)
 

@@ -2,9 +2,8 @@
 
 import math
 
-from chainrule.nn import OPTIMIZERS, Patience, Plateau, Schedule, Update, WarmUp
+from chainrule.nn import OPTIMIZERS, Schedule, Update, WarmUp
 from chainrule.nn.schedules import SCHEDULES, Constant
-from chainrule.parameter_server.watch import Watch
 from chainrule.wire.spec import JobSpec, ScheduleSpec
 
 
@@ -31,11 +30,3 @@ def make_schedule(spec: ScheduleSpec, steps: int, steps_per_epoch: int) -> Sched
     values = {name: value for name, value in (open_ends | spec.options).items() if name in fields}
     schedule: Schedule = kind(**values)
     return WarmUp(spec.warm_up, schedule) if spec.warm_up else schedule
-
-
-def make_watch(spec: JobSpec) -> Watch:
-    """Return the rules that follow metrics."""
-    stopping, plateau = spec.early_stopping, None
-    if spec.schedule.name == "plateau":
-        plateau = Plateau("validation_loss", **spec.schedule.options)
-    return Watch(Patience(stopping.metric, stopping.patience, stopping.min_delta) if stopping else None, plateau)
