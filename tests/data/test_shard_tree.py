@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule.data.shard_tree import Node, deal, fold, largest_nodes, parent, root
+from chainrule.data.shard_tree import Node, add_up, deal, fold, largest_nodes, parent, root
 
 shards = st.integers(1, 70)
 
@@ -101,3 +101,15 @@ def test_four_shards():
     assert root(4).children == (Node(0, 2), Node(2, 4))
     assert largest_nodes(1, 4, 4) == (Node(1, 2), Node(2, 4))
     assert str(Node(2, 4)) == "[2, 4)"
+
+
+@given(shards, st.integers(1, 9), st.integers(0, 2**32 - 1))
+def test_what_workers_give_adds_up_to_the_bits_of_all_shards(S, workers, seed):
+    values = np.random.default_rng(seed).normal(size=S).astype(np.float32)
+
+    def value(node):
+        return fold(node, lambda shard: values[shard], lambda left, right: left + right)
+
+    ranges = deal(S, min(S, workers))
+    given_nodes = {node: value(node) for lo, hi in ranges for node in largest_nodes(lo, hi, S)}
+    assert add_up(given_nodes, root(S), lambda left, right: left + right) == value(root(S))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from chainrule.nn import SGD, Mean, Momentum, Parameters, Update
+from chainrule.nn import OPTIMIZERS, SGD, Mean, Momentum, Parameters, Update, parameter_count
 from chainrule.nn.schedules import Step
 
 SIZES = (2, 1)
@@ -37,3 +37,34 @@ def test_the_rate_is_the_schedules_times_the_plateaus():
     assert moved(update, t=9) == [2, -5, 1]
     assert moved(update, t=10) == [2.5, -4.5, 1.5]
     assert moved(update, t=10, factor=0.5) == [2.75, -4.25, 1.75]
+
+
+@pytest.mark.parametrize("name", sorted(OPTIMIZERS))
+def test_parts_that_are_updated_apart_have_the_bits_of_the_whole(name):
+    rng, update = np.random.default_rng(0), Update(OPTIMIZERS[name](), Step(every=2, gamma=0.5))
+    sizes = (9, 20, 7)
+    whole = Parameters.view(rng.normal(size=parameter_count(sizes)).astype(np.float32), sizes)
+    apart = whole.flat.copy()
+    slots = [{slot: np.zeros_like(apart) for slot in update.slots} for _ in range(2)]
+    for t in range(5):
+        parts = tuple(rng.normal(size=(2, apart.size)).astype(np.float32))
+        update.apply(whole, Mean(parts, 3.0), slots[0], t, 0.5)
+        for part in (slice(0, 48), slice(48, None)):
+            own = {slot: array[part] for slot, array in slots[1].items()}
+            update.apply_to_part(apart[part], Mean(tuple(g[part] for g in parts), 3.0), own, t, 0.5)
+    assert whole.flat.tobytes() == apart.tobytes()
+    assert [slot.tobytes() for slot in slots[0].values()] == [slot.tobytes() for slot in slots[1].values()]
+
+
+@pytest.mark.parametrize(
+    ("change", "element_wise"),
+    [
+        ({}, True),
+        ({"l1": 0.1}, False),
+        ({"l2": 0.1}, False),
+        ({"max_norm": 1.0}, False),
+        ({"clipping": {"value": 1.0}}, False),
+    ],
+)
+def test_only_what_looks_at_each_number_alone_may_be_updated_apart(change, element_wise):
+    assert Update(SGD(0.1), **change).element_wise is element_wise

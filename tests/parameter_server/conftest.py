@@ -127,10 +127,11 @@ def served(data):
     job, clock = data(), Clock()
     state, _ = restore(job.spec, job.summary, 7, [])
     coordinator = Coordinator(state, clock)
-    network, steps = job.summary.network(job.spec), job.summary.steps_per_epoch(job.spec)
+    network = job.summary.network(job.spec)
+    steps = job.summary.steps(job.spec), job.summary.steps_per_epoch(job.spec)
     with ThreadPoolExecutor(8) as pool:
         server = grpc.server(pool, options=[("grpc.so_reuseport", 0)])
-        servicer = ParameterServicer(Assignable("a1", job.spec, network, steps), coordinator)
+        servicer = ParameterServicer(Assignable("a1", job.spec, network, *steps), coordinator)
         add_to_server(servicer, server)
         address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
         server.start()

@@ -19,11 +19,14 @@ GENERATION = 7
 
 
 @contextmanager
-def entrance(kind, job, coordinator=None):
-    """`enter()` of what is yielded returns a worker's stream and its incarnation."""
+def entrance(kind, job, coordinator=None, clock=lambda: 0.0):
+    """`enter()` of what is yielded returns a worker's stream and its incarnation.
+
+    While the clock stands still there are no stretches, which workers that are moved by hand do not know.
+    """
     state, _ = restore(job.spec, job.summary, GENERATION, [])
     weights, sizes = share(state), state.parameters.sizes
-    coordinator = coordinator or Coordinator(state)
+    coordinator = coordinator or Coordinator(state, clock)
     if kind == "local":
         door = LocalDoor(coordinator, weights, job.spec.shards)
     else:

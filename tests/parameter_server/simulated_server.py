@@ -1,11 +1,13 @@
 """The real coordinator and state of one generation, on one thread, under a simulated clock, with books of their own."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from simulated_job import Job, Truth, copy
+from simulated_stretch import Arenas
 from simulated_time import Timeline
 
 from chainrule.data.shard_tree import Node
@@ -13,7 +15,10 @@ from chainrule.parameter_server.coordinator import LOOK_SECONDS, Coordinator
 from chainrule.parameter_server.plan import Outcome, Snapshot, Step
 from chainrule.parameter_server.reports import Report
 from chainrule.parameter_server.state import TrainingState
+from chainrule.parameter_server.stretches import Ongoing
+from chainrule.wire.arena import State
 from chainrule.wire.partials import Partial
+from chainrule.wire.stretched import StretchStep
 
 NEVER = {Outcome.DIVERGED, Outcome.NONFINITE}
 
@@ -43,6 +48,7 @@ class CheckedState(TrainingState):
     """The real state; what becomes of each push is noted and compared."""
 
     truth: Truth
+    stretched: int  # pushes that were none: in stretches
 
     def start_at(self, version: int) -> None:
         super().start_at(version)
@@ -63,6 +69,14 @@ class CheckedState(TrainingState):
         if step is not None:
             self._check(step, before, shards)
         return outcome, step
+
+    def commit(self, stretch: Ongoing, weights: np.ndarray, slots: Mapping[str, np.ndarray]) -> list[Step]:
+        before = self.version
+        steps = super().commit(stretch, weights, slots)
+        hold([step.version for step in steps] == list(range(before, self.version)), f"N2: {steps} follow {before}")
+        self.stretched += len(steps) * len(stretch.nodes)
+        hold(self.parameters.flat.tobytes() == self.truth.weights.get(self.version), f"N4: {self.version} differs")
+        return steps
 
     def _check(self, step: Step, before: int, shards: Counter[int]) -> None:
         hold(step.version == before, f"N2: step {step.version} is taken at version {before}")
@@ -96,11 +110,12 @@ class Server:
             slots = {name: slot.copy() for name, slot in cut.slots.items()}
         memory = cut.memory if cut else None
         self.state = CheckedState(job.plan, generation, parameters, job.update, slots, job.watch, memory)
-        self.state.truth, self.state.judged = truth, Counter()
+        self.state.truth, self.state.judged, self.state.stretched = truth, Counter(), 0
         self.state.start_at(cut.version if cut else 0)
         self.time, self.generation, self.joined = time, generation, 0
         self.coordinator = Coordinator(self.state, time.clock)
-        self.coordinator._changed = Changed()
+        self.coordinator.books._changed = Changed()
+        self.coordinator._arenas = self.arenas = Arenas()
         self.alive, self.ended = True, False
         self.alarm: float | None = None
         self.delivered, self.counted, self.told = 0, Counter[str](), Counter[Any]()
@@ -109,7 +124,7 @@ class Server:
         self.joined += 1
         return self.coordinator.join(f"{self.joined}.{self.generation}")
 
-    def open(self, incarnation: int, receive: Callable[[Any], None]) -> None:
+    def open(self, incarnation: int, receive: Callable[[Any], None], *, together: bool) -> None:
         """Attach a worker: what is delivered arrives a little later, in order."""
         arrives = self.time.now
 
@@ -120,7 +135,7 @@ class Server:
             if message is None:  # pushes may come until the stream is closed
                 self.time.later(10 * self.time.lag(), self.close, incarnation)
 
-        self.coordinator.attach(incarnation, deliver)
+        self.coordinator.attach(incarnation, deliver, together=together)
 
     def _arrive(self, receive: Callable[[Any], None], message: Any) -> None:
         if self.alive:
@@ -153,6 +168,12 @@ class Server:
         self.coordinator.push(push.incarnation, push.generation, push.version, push.node, partial)
         return self.state.last_outcome
 
+    def stretched(self, incarnation: int, number: int, steps: list[StretchStep], made: State) -> None:
+        """Let a worker's word of a stretch arrive."""
+        if self.alive:
+            self.arenas.made[number] = made
+            self.coordinator.stretched(incarnation, self.generation, number, steps)
+
     def next_report(self) -> Report | None:
         """Return what there is to report."""
         try:
@@ -174,7 +195,9 @@ class Server:
         judged = Counter[str]()
         for (*_, outcome), number in self.state.judged.items():
             judged[outcome] += number
-        hold(judged.total() == self.delivered, f"N3: {self.delivered} pushes have come, {judged.total()} were judged")
+        judged[Outcome.APPLIED] += self.state.stretched
+        come = self.delivered + self.state.stretched
+        hold(judged.total() == come, f"N3: {come} pushes have come, {judged.total()} were judged")
         hold(judged == self.counted, f"N3: the reports count {self.counted}, not {judged}")
         hold(not NEVER & judged.keys(), f"N3: no worker was wrong, but the outcomes are {judged}")
         hold(self.told <= self.state.judged, f"N3: workers were told {self.told - self.state.judged}, which is wrong")

@@ -15,12 +15,15 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
 from simulated_job import draw_job, straight_line
 from simulated_server import Push, Server, Violation, hold
+from simulated_stretch import take
 from simulated_time import Timeline
 
-from chainrule.data.work import Work
+from chainrule.data.work import Stretch, Work
+from chainrule.parameter_server import stretches
 from chainrule.parameter_server.plan import Outcome, Result, Snapshot
 from chainrule.parameter_server.reports import Report
 from chainrule.wire.errors import Fenced
@@ -42,6 +45,7 @@ class Worker:
     stalled_until: float = 0.0
     inbox: deque[Any] = field(default_factory=deque)
     todo: deque[Any] = field(default_factory=deque)
+    stretching: Work | None = None
 
     def __str__(self) -> str:
         return f"worker {self.incarnation}.{self.server.generation}"
@@ -61,6 +65,7 @@ class Simulation:
         self.sent: deque[Push] = deque(maxlen=40)
         draw = self.rng.choice
         self.lost, self.doubled, self.late = draw([0, 0, 0.03]), draw([0, 0.1, 0.4]), draw([0, 0.05, 0.2])
+        self.near = self.time.chance(0.5)  # all workers are on the server's host
         self.faults, self.calm = draw([0, 3, 10, 20]), draw([0.3, 1.0, 3.0])
         self.say(self.job.plan, self.job.update.optimizer, self.job.watch)
         self.start_server(1, None)
@@ -130,16 +135,17 @@ class Simulation:
     def tell_checkpoint(self, server: Server, cut: Snapshot | None) -> None:
         if server.alive and cut is not None:
             self.say("there is a checkpoint at version", cut.version)
-            server.coordinator.tell_checkpoint(cut)
+            server.coordinator.books.tell_checkpoint(cut)
 
     # Workers
 
     def join(self) -> None:
         server = self.server
-        worker = Worker(server.join(), server, self.rng.choice([1.0] * 7 + [10.0]), self.time.chance(0.5))
+        local = self.near or self.time.chance(0.5)
+        worker = Worker(server.join(), server, self.rng.choice([1.0] * 7 + [10.0]), local)
         self.workers.append(worker)
         self.say(worker, "joins" if worker.slowness == 1 else "joins, 10 times slower than others")
-        server.open(worker.incarnation, lambda message: self.receive(worker, message))
+        server.open(worker.incarnation, lambda message: self.receive(worker, message), together=worker.local)
         self.soon(1.0, worker, self.beat)
 
     def soon(self, seconds: float, worker: Worker, action: Callable[[Worker], None]) -> None:
@@ -165,7 +171,10 @@ class Simulation:
 
     def read(self, worker: Worker) -> None:
         """Go through the messages up to the first one that gives work."""
-        while worker.inbox and not worker.todo and not worker.gone:
+        if worker.inbox and worker.stretching is not None:
+            self.say(worker, "leaves its stretch")
+            worker.stretching = None
+        while worker.inbox and not worker.todo and worker.stretching is None and not worker.gone:
             match worker.inbox.popleft():
                 case None:
                     self.end(worker, "is sent away")
@@ -173,12 +182,29 @@ class Simulation:
                     worker.server.told[worker.incarnation, version, node, outcome] += 1
                     if outcome is Outcome.FENCED:
                         self.end(worker, "is fenced")
+                case Work(stretch=Stretch()) as work:
+                    self.stretch(worker, work)
                 case Work() as work:
                     live = worker.server.coordinator.live_weights
                     weights = live if worker.local else live.copy()
                     worker.todo += [(weights, work.version, node) for node in work.nodes]
                     self.say(worker, f"begins with {', '.join(map(str, work.nodes))} of version {work.version}")
                     self.compute(worker)
+
+    def stretch(self, worker: Worker, work: Work) -> None:
+        """Take steps with the others, unless a message comes before the end."""
+        server, worker.stretching = worker.server, work
+        steps, made = take(self.job, work, server.coordinator.live_weights, server.state.slots)
+        self.say(worker, f"begins with a stretch from version {work.version}, which has {len(steps)} steps")
+
+        def tell(worker: Worker) -> None:
+            if worker.stretching is work:
+                worker.stretching = None
+                self.say(worker, f"tells of the stretch from version {work.version}")
+                self.later(self.time.lag(), server.stretched, worker.incarnation, work.stretch.number, steps, made)
+
+        shards = sum(node.hi - node.lo for node in work.nodes)
+        self.soon(len(steps) * shards * SECONDS_PER_SHARD * worker.slowness * self.rng.uniform(0.7, 1.3), worker, tell)
 
     def compute(self, worker: Worker) -> None:
         *_, node = worker.todo[0]
@@ -282,7 +308,8 @@ def simulate(seed: int, tell: Callable[[str], None] | None = None) -> Simulation
     """Run the schedule of a seed. Raises AssertionError with the command that runs it again."""
     simulation = Simulation(seed, tell)
     try:
-        simulation.run()
+        with patch.multiple(stretches, SECONDS=20.0, LEAST=1):  # simulated steps are long
+            simulation.run()
     except Exception as error:
         raise AssertionError(f"{error!r}; to see it step by step: {COMMAND} --seed {seed}") from error
     return simulation

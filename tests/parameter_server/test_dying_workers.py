@@ -15,20 +15,25 @@ def quiet(start, data):
     return run(server, 1)["weights_sha256"], losses(server)
 
 
-def finish(server):
+def finish(server, steps=24):
     """Wait for the end of the job; return (hash, losses)."""
     assert server.until("ended")["complete"]
     told = [step[0] for report in server.all("report") for step in report["steps"]]
-    assert told == list(range(24))
+    assert told == list(range(steps))
     return server.all("checkpoint")[-1]["weights_sha256"], losses(server)
+
+
+def stopped(worker):
+    """Wait for a process that is about to stop itself."""
+    process = psutil.Process(worker.pid)
+    while process.status() != psutil.STATUS_STOPPED:  # the system tells it to nobody but the parent
+        time.sleep(0.01)
+    return process
 
 
 def go_on(worker):
     """Let a process go on that has stopped itself, or is about to."""
-    process = psutil.Process(worker.pid)
-    while process.status() != psutil.STATUS_STOPPED:  # the system tells it to nobody but the parent
-        time.sleep(0.01)
-    process.resume()
+    stopped(worker).resume()
 
 
 def outcomes(server, outcome):
@@ -53,7 +58,7 @@ def test_a_worker_that_is_stopped_beyond_its_lease_is_fenced_when_it_goes_on(sta
     server = start(data())
     address = server.until("listening")["address"]
     late = start_worker(server, address, "late", "worker.before_push:5=stop")
-    assert server.until("report", lambda report: report["leases_ended"])["version"] == 5
+    assert server.until("report", lambda report: report["leases_ended"])["version"] <= 5
     go_on(late)
     late.join()
     assert late.exitcode == EXIT_CODES["Fenced"]
@@ -65,7 +70,7 @@ def test_a_worker_that_is_stopped_beyond_its_lease_is_fenced_when_it_goes_on(sta
 
 def test_nobody_waits_for_a_worker_that_is_slow_and_its_late_push_is_refused_and_counted(start, data, quiet):
     """The fast one waits for a signal twice: until the slow one has come, and when it has done its work."""
-    server = start(data())
+    server = start(data(sections={"cluster": {"max_workers": 3, "shared_memory": False}}))  # each step by the server
     address = server.until("listening")["address"]
     fast = start_worker(server, address, "fast", "worker.before_push:2=stop,worker.after_push:5=stop")
     server.until("report", lambda report: report["version"] == 2)
@@ -80,3 +85,37 @@ def test_nobody_waits_for_a_worker_that_is_slow_and_its_late_push_is_refused_and
     warnings = [warning for report in server.all("report") for warning in report["warnings"]]
     assert any("its shards are computed elsewhere too" in warning for warning in warnings)
     assert sum(report["leases_ended"] for report in server.all("report")) == 0
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("point", ["worker.before_push:4", "stretch.before_apply:2", "stretch.after_apply:2"])
+def test_a_worker_that_dies_in_a_stretch_changes_no_bit(start, data, point, optimizer):
+    """The other one is there from the start, and goes on alone."""
+    job = data(optimizer=optimizer)
+    quiet = start(job, "quiet")
+    expected = run(quiet, 1)["weights_sha256"], losses(quiet)
+    server = start(job)
+    address = server.until("listening")["address"]
+    mortal = start_worker(server, address, "mortal", f"{point}=kill")
+    start_worker(server, address, "steady")
+    assert finish(server) == expected
+    mortal.join()
+    assert mortal.exitcode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("point", ["stretch.before_apply:2", "stretch.after_apply:2"])
+def test_a_worker_that_goes_on_late_with_a_stretch_writes_where_nobody_reads(start, data, point):
+    job, steps = data(epochs=300), 6 * 300
+    quiet = start(job, "quiet")
+    expected = run(quiet, 1)["weights_sha256"], losses(quiet)
+    server = start(job)
+    address = server.until("listening")["address"]
+    late = start_worker(server, address, "late", f"{point}=stop")
+    stopped(late)
+    steady = start_worker(server, address, "steady")
+    server.until("report", lambda report: report["version"] >= 100)
+    go_on(late)
+    assert finish(server, steps) == expected
+    for worker in (late, steady):
+        worker.join()
+        assert worker.exitcode in (0, EXIT_CODES["Fenced"])

@@ -146,6 +146,8 @@ def test_a_checkpoint_that_cannot_be_written_fails_the_job_with_a_reason(start, 
     [
         "server.before_apply:9",
         "server.after_apply:9",
+        "stretch.before_commit:9",
+        "stretch.after_commit:9",
         "checkpoint.before_write:1",
         "checkpoint.before_fsync:5",
         "checkpoint.before_rename:1",
@@ -168,7 +170,14 @@ def test_wherever_the_process_is_killed_another_one_goes_on_with_the_same_bits_a
 
 
 @pytest.mark.parametrize(
-    "fault", ["worker.after_push:5=twice", "worker.before_push:5=EIO", "worker.after_push:5=ENOSPC"]
+    "fault",
+    [
+        "worker.after_push:5=twice",
+        "worker.before_push:5=EIO",
+        "worker.after_push:5=ENOSPC",
+        "stretch.before_apply:5=EIO",
+        "stretch.after_apply:5=EIO",
+    ],
 )
 def test_a_push_that_comes_twice_or_a_worker_that_fails_beside_it_changes_no_bit(start, data, monkeypatch, fault):
     job = data()

@@ -15,8 +15,10 @@ from chainrule.parameter_server.assignment import Assignment
 from chainrule.parameter_server.coordinator import Coordinator
 from chainrule.parameter_server.plan import Outcome
 from chainrule.parameter_server.state import TrainingState
+from chainrule.parameter_server.stretches import Ongoing
 from chainrule.parameter_server.watch import Memory
 from chainrule.wire.errors import TrainingFailed
+from chainrule.wire.partials import Sums
 
 SCRIPT = Path(__file__).with_name("simulator.py")
 
@@ -50,6 +52,7 @@ def test_the_schedules_hold_everything_that_may_befall():
         ),
         *("the parameter server is killed", "the parameter server is stopped", "there is a checkpoint"),
         *("silent for too long", "computed elsewhere too", "generation [2-9] begins at version [1-9]"),
+        *("begins with a stretch", "tells of the stretch", "leaves its stretch"),
         *("is applied", "is duplicate", "is stale", "1 by worker .* is stale at version 1[1-9]"),
         *("by worker .*1 is fenced", "by worker .*[2-9] is fenced"),
     ):
@@ -102,6 +105,19 @@ def test_a_duplicate_that_counts_is_found(monkeypatch):
 def test_a_push_of_another_generation_that_counts_is_found(monkeypatch):
     judging(monkeypatch, lambda judge, self, i, generation, *push: judge(self, i, self.generation, *push))
     assert "N2: a push of another generation is applied" in found()
+
+
+def test_a_lost_stretch_that_nobody_gives_up_is_found(monkeypatch):
+    monkeypatch.setattr(TrainingState, "give_up", lambda self: None)
+    assert found() != "nothing"
+
+
+def test_a_stretch_whose_sums_are_added_up_in_another_order_is_found(monkeypatch):
+    def training(self, step):
+        return sum((each for worker in reversed(step) for each in worker.training), Sums())
+
+    monkeypatch.setattr(Ongoing, "training", training)
+    assert "N5: " in found()
 
 
 def test_a_shard_that_is_dealt_to_nobody_is_found(monkeypatch):

@@ -1,5 +1,6 @@
 """How a worker comes to its parameter server, and what it finds when a way is closed."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from entrance import entrance, trained_alone
 
+from chainrule.nn import OPTIMIZERS
 from chainrule.parameter_server.servicer import Assignable, ParameterServicer, add_to_server
 from chainrule.v1 import parameters_pb2 as pb
 from chainrule.worker.direct import DirectStream
@@ -22,14 +24,15 @@ NOBODY = {"local": pb.Local(name="chainrule-of-another-host"), "direct": pb.Dire
 @contextmanager
 def server_of(job, open_doors, closed_doors):
     """A job's address, with its state; some doors are open, and some are told of but are not there."""
-    network, steps = job.summary.network(job.spec), job.summary.steps_per_epoch(job.spec)
-    with ThreadPoolExecutor(8) as pool, entrance("local", job) as local:
+    network = job.summary.network(job.spec)
+    steps = job.summary.steps(job.spec), job.summary.steps_per_epoch(job.spec)
+    with ThreadPoolExecutor(8) as pool, entrance("local", job, clock=time.monotonic) as local:
         server = grpc.server(pool, options=[("grpc.so_reuseport", 0)])
         with entrance("direct", job, local.coordinator) as direct:
             there = {"local": local.door.local, "direct": direct.door.direct}
             ways = {door: there[door] for door in open_doors} | {door: NOBODY[door] for door in closed_doors}
             add_to_server(
-                ParameterServicer(Assignable("a1", job.spec, network, steps, **ways), local.coordinator), server
+                ParameterServicer(Assignable("a1", job.spec, network, *steps, **ways), local.coordinator), server
             )
             address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
             server.start()
@@ -63,6 +66,22 @@ def test_the_bits_are_the_same_whichever_way_is_taken(data, open_doors, wire):
             done.result(60)
     assert state.complete
     assert state.parameters.flat.tobytes() == trained_alone(job).parameters.flat.tobytes()
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 5])
+@pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
+def test_workers_of_a_host_take_most_steps_among_themselves_with_the_same_bits(data, optimizer, workers):
+    job = data(optimizer=optimizer, shards=8, epochs=20, hash_every=3)
+    with server_of(job, ["local"], []) as (address, state), ThreadPoolExecutor(workers) as pool:
+        for done in [pool.submit(train, address, "a1", f"w{k}", job.shards) for k in range(workers)]:
+            done.result(60)
+    alone = trained_alone(job)
+    assert state.complete
+    assert state.stretches.steps > 0.4 * state.plan.steps
+    assert state.parameters.flat.tobytes() == alone.parameters.flat.tobytes()
+    assert {name: slot.tobytes() for name, slot in state.slots.items()} == {
+        name: slot.tobytes() for name, slot in alone.slots.items()
+    }
 
 
 def test_a_rounded_gradient_trains_to_other_bits_and_nearly_the_same_loss(data):

@@ -25,55 +25,59 @@ _sym_db = _symbol_database.Default()
 from chainrule.v1 import job_spec_pb2 as chainrule_dot_v1_dot_job__spec__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x63hainrule/v1/parameters.proto\x12\x0c\x63hainrule.v1\x1a\x1b\x63hainrule/v1/job_spec.proto\"A\n\x07Machine\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\x0b\n\x03\x63pu\x18\x02 \x01(\t\x12\r\n\x05numpy\x18\x03 \x01(\t\x12\x0c\n\x04\x62las\x18\x04 \x01(\t\"U\n\x0bJoinRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0e\n\x06worker\x18\x02 \x01(\t\x12&\n\x07machine\x18\x03 \x01(\x0b\x32\x15.chainrule.v1.Machine\"\xef\x01\n\x0cJoinResponse\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x13\n\x0bincarnation\x18\x02 \x01(\x04\x12\x19\n\x11heartbeat_seconds\x18\x03 \x01(\x01\x12#\n\x04spec\x18\x04 \x01(\x0b\x32\x15.chainrule.v1.JobSpec\x12\x13\n\x0blayer_sizes\x18\x05 \x03(\x04\x12\x17\n\x0fsteps_per_epoch\x18\x06 \x01(\x04\x12\"\n\x05local\x18\x07 \x01(\x0b\x32\x13.chainrule.v1.Local\x12$\n\x06\x64irect\x18\x08 \x01(\x0b\x32\x14.chainrule.v1.Direct\"%\n\x05Local\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06secret\x18\x02 \x01(\x0c\"&\n\x06\x44irect\x12\x0c\n\x04port\x18\x01 \x01(\r\x12\x0e\n\x06secret\x18\x02 \x01(\x0c\"h\n\x10HeartbeatRequest\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x13\n\x0bincarnation\x18\x02 \x01(\x04\x12+\n\x06layers\x18\x03 \x03(\x0b\x32\x1b.chainrule.v1.LayerActivity\"n\n\rLayerActivity\x12\r\n\x05layer\x18\x01 \x01(\r\x12\x17\n\ndead_ratio\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x17\n\nsaturation\x18\x03 \x01(\x01H\x01\x88\x01\x01\x42\r\n\x0b_dead_ratioB\r\n\x0b_saturation\"\x13\n\x11HeartbeatResponse\"\x1e\n\x04Node\x12\n\n\x02lo\x18\x01 \x01(\r\x12\n\n\x02hi\x18\x02 \x01(\r\"[\n\x04Work\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12!\n\x05nodes\x18\x02 \x03(\x0b\x32\x12.chainrule.v1.Node\x12\r\n\x05train\x18\x03 \x01(\x08\x12\x10\n\x08\x65valuate\x18\x04 \x01(\x08\"=\n\x0cWeightsChunk\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"\x92\x02\n\x07Partial\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12 \n\x04node\x18\x02 \x01(\x0b\x32\x12.chainrule.v1.Node\x12\x16\n\x0egradient_bytes\x18\x03 \x01(\x04\x12$\n\x08training\x18\x04 \x01(\x0b\x32\x12.chainrule.v1.Sums\x12&\n\nvalidation\x18\x05 \x01(\x0b\x32\x12.chainrule.v1.Sums\x12\x17\n\x0f\x63ompute_seconds\x18\x07 \x01(\x01\x12\x19\n\x11serialise_seconds\x18\x08 \x01(\x01\x12\x11\n\x04slot\x18\x06 \x01(\rH\x00\x88\x01\x01\x12\x0e\n\x06modest\x18\t \x01(\x08\x12\x0e\n\x06\x64igest\x18\n \x01(\x0c\x42\x07\n\x05_slot\"D\n\x04Sums\x12\x0c\n\x04loss\x18\x01 \x01(\x01\x12\x0e\n\x06weight\x18\x02 \x01(\x01\x12\r\n\x05right\x18\x03 \x01(\x01\x12\x0f\n\x07\x66igures\x18\x04 \x03(\x01\"-\n\rGradientChunk\x12\x0e\n\x06offset\x18\x01 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"@\n\x05Hello\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x13\n\x0bincarnation\x18\x02 \x01(\x04\x12\x0e\n\x06secret\x18\x03 \x01(\x0c\"\x98\x01\n\rWorkerMessage\x12$\n\x05hello\x18\x01 \x01(\x0b\x32\x13.chainrule.v1.HelloH\x00\x12(\n\x07partial\x18\x02 \x01(\x0b\x32\x15.chainrule.v1.PartialH\x00\x12,\n\x05\x63hunk\x18\x03 \x01(\x0b\x32\x1b.chainrule.v1.GradientChunkH\x00\x42\t\n\x07\x63ontent\"g\n\nPushResult\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12 \n\x04node\x18\x02 \x01(\x0b\x32\x12.chainrule.v1.Node\x12&\n\x07outcome\x18\x03 \x01(\x0e\x32\x15.chainrule.v1.Outcome\"\x16\n\x04Stop\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\xd0\x01\n\rServerMessage\x12-\n\x07weights\x18\x01 \x01(\x0b\x32\x1a.chainrule.v1.WeightsChunkH\x00\x12\"\n\x04work\x18\x02 \x01(\x0b\x32\x12.chainrule.v1.WorkH\x00\x12*\n\x06result\x18\x03 \x01(\x0b\x32\x18.chainrule.v1.PushResultH\x00\x12\"\n\x04stop\x18\x04 \x01(\x0b\x32\x12.chainrule.v1.StopH\x00\x12\x11\n\x07\x66\x61ilure\x18\x05 \x01(\x0cH\x00\x42\t\n\x07\x63ontent\"\r\n\x0bPullRequest*\xa2\x01\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n\x0fOUTCOME_APPLIED\x10\x01\x12\x15\n\x11OUTCOME_DUPLICATE\x10\x02\x12\x11\n\rOUTCOME_STALE\x10\x03\x12\x12\n\x0eOUTCOME_FENCED\x10\x04\x12\x15\n\x11OUTCOME_NONFINITE\x10\x05\x12\x14\n\x10OUTCOME_DIVERGED\x10\x06\x32\xaa\x02\n\x10ParameterService\x12=\n\x04Join\x12\x19.chainrule.v1.JoinRequest\x1a\x1a.chainrule.v1.JoinResponse\x12L\n\tHeartbeat\x12\x1e.chainrule.v1.HeartbeatRequest\x1a\x1f.chainrule.v1.HeartbeatResponse\x12H\n\x08\x45xchange\x12\x1b.chainrule.v1.WorkerMessage\x1a\x1b.chainrule.v1.ServerMessage(\x01\x30\x01\x12?\n\x04Pull\x12\x19.chainrule.v1.PullRequest\x1a\x1a.chainrule.v1.WeightsChunk0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x63hainrule/v1/parameters.proto\x12\x0c\x63hainrule.v1\x1a\x1b\x63hainrule/v1/job_spec.proto\"A\n\x07Machine\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\x0b\n\x03\x63pu\x18\x02 \x01(\t\x12\r\n\x05numpy\x18\x03 \x01(\t\x12\x0c\n\x04\x62las\x18\x04 \x01(\t\"U\n\x0bJoinRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0e\n\x06worker\x18\x02 \x01(\t\x12&\n\x07machine\x18\x03 \x01(\x0b\x32\x15.chainrule.v1.Machine\"\xfe\x01\n\x0cJoinResponse\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x13\n\x0bincarnation\x18\x02 \x01(\x04\x12\x19\n\x11heartbeat_seconds\x18\x03 \x01(\x01\x12#\n\x04spec\x18\x04 \x01(\x0b\x32\x15.chainrule.v1.JobSpec\x12\x13\n\x0blayer_sizes\x18\x05 \x03(\x04\x12\x17\n\x0fsteps_per_epoch\x18\x06 \x01(\x04\x12\"\n\x05local\x18\x07 \x01(\x0b\x32\x13.chainrule.v1.Local\x12$\n\x06\x64irect\x18\x08 \x01(\x0b\x32\x14.chainrule.v1.Direct\x12\r\n\x05steps\x18\t \x01(\x04\"%\n\x05Local\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06secret\x18\x02 \x01(\x0c\"&\n\x06\x44irect\x12\x0c\n\x04port\x18\x01 \x01(\r\x12\x0e\n\x06secret\x18\x02 \x01(\x0c\"h\n\x10HeartbeatRequest\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x13\n\x0bincarnation\x18\x02 \x01(\x04\x12+\n\x06layers\x18\x03 \x03(\x0b\x32\x1b.chainrule.v1.LayerActivity\"n\n\rLayerActivity\x12\r\n\x05layer\x18\x01 \x01(\r\x12\x17\n\ndead_ratio\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x17\n\nsaturation\x18\x03 \x01(\x01H\x01\x88\x01\x01\x42\r\n\x0b_dead_ratioB\r\n\x0b_saturation\"\x13\n\x11HeartbeatResponse\"\x1e\n\x04Node\x12\n\n\x02lo\x18\x01 \x01(\r\x12\n\n\x02hi\x18\x02 \x01(\r\"\x83\x01\n\x04Work\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12!\n\x05nodes\x18\x02 \x03(\x0b\x32\x12.chainrule.v1.Node\x12\r\n\x05train\x18\x03 \x01(\x08\x12\x10\n\x08\x65valuate\x18\x04 \x01(\x08\x12&\n\x07stretch\x18\x05 \x01(\x0b\x32\x15.chainrule.v1.Stretch\"z\n\x07Stretch\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\r\n\x05until\x18\x02 \x01(\x04\x12!\n\x05nodes\x18\x03 \x03(\x0b\x32\x12.chainrule.v1.Node\x12\x0f\n\x07workers\x18\x04 \x01(\r\x12\x0c\n\x04seat\x18\x05 \x01(\r\x12\x0e\n\x06\x66\x61\x63tor\x18\x06 \x01(\x01\"=\n\x0cWeightsChunk\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"\x92\x02\n\x07Partial\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12 \n\x04node\x18\x02 \x01(\x0b\x32\x12.chainrule.v1.Node\x12\x16\n\x0egradient_bytes\x18\x03 \x01(\x04\x12$\n\x08training\x18\x04 \x01(\x0b\x32\x12.chainrule.v1.Sums\x12&\n\nvalidation\x18\x05 \x01(\x0b\x32\x12.chainrule.v1.Sums\x12\x17\n\x0f\x63ompute_seconds\x18\x07 \x01(\x01\x12\x19\n\x11serialise_seconds\x18\x08 \x01(\x01\x12\x11\n\x04slot\x18\x06 \x01(\rH\x00\x88\x01\x01\x12\x0e\n\x06modest\x18\t \x01(\x08\x12\x0e\n\x06\x64igest\x18\n \x01(\x0c\x42\x07\n\x05_slot\"\\\n\tStretched\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\r\n\x05nodes\x18\x02 \x01(\r\x12\x0f\n\x07numbers\x18\x03 \x01(\x0c\x12\x0f\n\x07\x64igests\x18\x04 \x01(\x0c\x12\x0e\n\x06layers\x18\x05 \x01(\x0c\"D\n\x04Sums\x12\x0c\n\x04loss\x18\x01 \x01(\x01\x12\x0e\n\x06weight\x18\x02 \x01(\x01\x12\r\n\x05right\x18\x03 \x01(\x01\x12\x0f\n\x07\x66igures\x18\x04 \x03(\x01\"-\n\rGradientChunk\x12\x0e\n\x06offset\x18\x01 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"@\n\x05Hello\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x13\n\x0bincarnation\x18\x02 \x01(\x04\x12\x0e\n\x06secret\x18\x03 \x01(\x0c\"\xc6\x01\n\rWorkerMessage\x12$\n\x05hello\x18\x01 \x01(\x0b\x32\x13.chainrule.v1.HelloH\x00\x12(\n\x07partial\x18\x02 \x01(\x0b\x32\x15.chainrule.v1.PartialH\x00\x12,\n\x05\x63hunk\x18\x03 \x01(\x0b\x32\x1b.chainrule.v1.GradientChunkH\x00\x12,\n\tstretched\x18\x04 \x01(\x0b\x32\x17.chainrule.v1.StretchedH\x00\x42\t\n\x07\x63ontent\"g\n\nPushResult\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12 \n\x04node\x18\x02 \x01(\x0b\x32\x12.chainrule.v1.Node\x12&\n\x07outcome\x18\x03 \x01(\x0e\x32\x15.chainrule.v1.Outcome\"\x16\n\x04Stop\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\xd0\x01\n\rServerMessage\x12-\n\x07weights\x18\x01 \x01(\x0b\x32\x1a.chainrule.v1.WeightsChunkH\x00\x12\"\n\x04work\x18\x02 \x01(\x0b\x32\x12.chainrule.v1.WorkH\x00\x12*\n\x06result\x18\x03 \x01(\x0b\x32\x18.chainrule.v1.PushResultH\x00\x12\"\n\x04stop\x18\x04 \x01(\x0b\x32\x12.chainrule.v1.StopH\x00\x12\x11\n\x07\x66\x61ilure\x18\x05 \x01(\x0cH\x00\x42\t\n\x07\x63ontent\"\r\n\x0bPullRequest*\xa2\x01\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n\x0fOUTCOME_APPLIED\x10\x01\x12\x15\n\x11OUTCOME_DUPLICATE\x10\x02\x12\x11\n\rOUTCOME_STALE\x10\x03\x12\x12\n\x0eOUTCOME_FENCED\x10\x04\x12\x15\n\x11OUTCOME_NONFINITE\x10\x05\x12\x14\n\x10OUTCOME_DIVERGED\x10\x06\x32\xaa\x02\n\x10ParameterService\x12=\n\x04Join\x12\x19.chainrule.v1.JoinRequest\x1a\x1a.chainrule.v1.JoinResponse\x12L\n\tHeartbeat\x12\x1e.chainrule.v1.HeartbeatRequest\x1a\x1f.chainrule.v1.HeartbeatResponse\x12H\n\x08\x45xchange\x12\x1b.chainrule.v1.WorkerMessage\x1a\x1b.chainrule.v1.ServerMessage(\x01\x30\x01\x12?\n\x04Pull\x12\x19.chainrule.v1.PullRequest\x1a\x1a.chainrule.v1.WeightsChunk0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'chainrule.v1.parameters_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_OUTCOME']._serialized_start=1949
-  _globals['_OUTCOME']._serialized_end=2111
+  _globals['_OUTCOME']._serialized_start=2269
+  _globals['_OUTCOME']._serialized_end=2431
   _globals['_MACHINE']._serialized_start=76
   _globals['_MACHINE']._serialized_end=141
   _globals['_JOINREQUEST']._serialized_start=143
   _globals['_JOINREQUEST']._serialized_end=228
   _globals['_JOINRESPONSE']._serialized_start=231
-  _globals['_JOINRESPONSE']._serialized_end=470
-  _globals['_LOCAL']._serialized_start=472
-  _globals['_LOCAL']._serialized_end=509
-  _globals['_DIRECT']._serialized_start=511
-  _globals['_DIRECT']._serialized_end=549
-  _globals['_HEARTBEATREQUEST']._serialized_start=551
-  _globals['_HEARTBEATREQUEST']._serialized_end=655
-  _globals['_LAYERACTIVITY']._serialized_start=657
-  _globals['_LAYERACTIVITY']._serialized_end=767
-  _globals['_HEARTBEATRESPONSE']._serialized_start=769
-  _globals['_HEARTBEATRESPONSE']._serialized_end=788
-  _globals['_NODE']._serialized_start=790
-  _globals['_NODE']._serialized_end=820
-  _globals['_WORK']._serialized_start=822
-  _globals['_WORK']._serialized_end=913
-  _globals['_WEIGHTSCHUNK']._serialized_start=915
-  _globals['_WEIGHTSCHUNK']._serialized_end=976
-  _globals['_PARTIAL']._serialized_start=979
-  _globals['_PARTIAL']._serialized_end=1253
-  _globals['_SUMS']._serialized_start=1255
-  _globals['_SUMS']._serialized_end=1323
-  _globals['_GRADIENTCHUNK']._serialized_start=1325
-  _globals['_GRADIENTCHUNK']._serialized_end=1370
-  _globals['_HELLO']._serialized_start=1372
-  _globals['_HELLO']._serialized_end=1436
-  _globals['_WORKERMESSAGE']._serialized_start=1439
-  _globals['_WORKERMESSAGE']._serialized_end=1591
-  _globals['_PUSHRESULT']._serialized_start=1593
-  _globals['_PUSHRESULT']._serialized_end=1696
-  _globals['_STOP']._serialized_start=1698
-  _globals['_STOP']._serialized_end=1720
-  _globals['_SERVERMESSAGE']._serialized_start=1723
-  _globals['_SERVERMESSAGE']._serialized_end=1931
-  _globals['_PULLREQUEST']._serialized_start=1933
-  _globals['_PULLREQUEST']._serialized_end=1946
-  _globals['_PARAMETERSERVICE']._serialized_start=2114
-  _globals['_PARAMETERSERVICE']._serialized_end=2412
+  _globals['_JOINRESPONSE']._serialized_end=485
+  _globals['_LOCAL']._serialized_start=487
+  _globals['_LOCAL']._serialized_end=524
+  _globals['_DIRECT']._serialized_start=526
+  _globals['_DIRECT']._serialized_end=564
+  _globals['_HEARTBEATREQUEST']._serialized_start=566
+  _globals['_HEARTBEATREQUEST']._serialized_end=670
+  _globals['_LAYERACTIVITY']._serialized_start=672
+  _globals['_LAYERACTIVITY']._serialized_end=782
+  _globals['_HEARTBEATRESPONSE']._serialized_start=784
+  _globals['_HEARTBEATRESPONSE']._serialized_end=803
+  _globals['_NODE']._serialized_start=805
+  _globals['_NODE']._serialized_end=835
+  _globals['_WORK']._serialized_start=838
+  _globals['_WORK']._serialized_end=969
+  _globals['_STRETCH']._serialized_start=971
+  _globals['_STRETCH']._serialized_end=1093
+  _globals['_WEIGHTSCHUNK']._serialized_start=1095
+  _globals['_WEIGHTSCHUNK']._serialized_end=1156
+  _globals['_PARTIAL']._serialized_start=1159
+  _globals['_PARTIAL']._serialized_end=1433
+  _globals['_STRETCHED']._serialized_start=1435
+  _globals['_STRETCHED']._serialized_end=1527
+  _globals['_SUMS']._serialized_start=1529
+  _globals['_SUMS']._serialized_end=1597
+  _globals['_GRADIENTCHUNK']._serialized_start=1599
+  _globals['_GRADIENTCHUNK']._serialized_end=1644
+  _globals['_HELLO']._serialized_start=1646
+  _globals['_HELLO']._serialized_end=1710
+  _globals['_WORKERMESSAGE']._serialized_start=1713
+  _globals['_WORKERMESSAGE']._serialized_end=1911
+  _globals['_PUSHRESULT']._serialized_start=1913
+  _globals['_PUSHRESULT']._serialized_end=2016
+  _globals['_STOP']._serialized_start=2018
+  _globals['_STOP']._serialized_end=2040
+  _globals['_SERVERMESSAGE']._serialized_start=2043
+  _globals['_SERVERMESSAGE']._serialized_end=2251
+  _globals['_PULLREQUEST']._serialized_start=2253
+  _globals['_PULLREQUEST']._serialized_end=2266
+  _globals['_PARAMETERSERVICE']._serialized_start=2434
+  _globals['_PARAMETERSERVICE']._serialized_end=2732
 # @@protoc_insertion_point(module_scope)

@@ -47,7 +47,7 @@ class JoinRequest(_message.Message):
     def __init__(self, job_id: _Optional[str] = ..., worker: _Optional[str] = ..., machine: _Optional[_Union[Machine, _Mapping]] = ...) -> None: ...
 
 class JoinResponse(_message.Message):
-    __slots__ = ("generation", "incarnation", "heartbeat_seconds", "spec", "layer_sizes", "steps_per_epoch", "local", "direct")
+    __slots__ = ("generation", "incarnation", "heartbeat_seconds", "spec", "layer_sizes", "steps_per_epoch", "local", "direct", "steps")
     GENERATION_FIELD_NUMBER: _ClassVar[int]
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_SECONDS_FIELD_NUMBER: _ClassVar[int]
@@ -56,6 +56,7 @@ class JoinResponse(_message.Message):
     STEPS_PER_EPOCH_FIELD_NUMBER: _ClassVar[int]
     LOCAL_FIELD_NUMBER: _ClassVar[int]
     DIRECT_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
     generation: int
     incarnation: int
     heartbeat_seconds: float
@@ -64,7 +65,8 @@ class JoinResponse(_message.Message):
     steps_per_epoch: int
     local: Local
     direct: Direct
-    def __init__(self, generation: _Optional[int] = ..., incarnation: _Optional[int] = ..., heartbeat_seconds: _Optional[float] = ..., spec: _Optional[_Union[_job_spec_pb2.JobSpec, _Mapping]] = ..., layer_sizes: _Optional[_Iterable[int]] = ..., steps_per_epoch: _Optional[int] = ..., local: _Optional[_Union[Local, _Mapping]] = ..., direct: _Optional[_Union[Direct, _Mapping]] = ...) -> None: ...
+    steps: int
+    def __init__(self, generation: _Optional[int] = ..., incarnation: _Optional[int] = ..., heartbeat_seconds: _Optional[float] = ..., spec: _Optional[_Union[_job_spec_pb2.JobSpec, _Mapping]] = ..., layer_sizes: _Optional[_Iterable[int]] = ..., steps_per_epoch: _Optional[int] = ..., local: _Optional[_Union[Local, _Mapping]] = ..., direct: _Optional[_Union[Direct, _Mapping]] = ..., steps: _Optional[int] = ...) -> None: ...
 
 class Local(_message.Message):
     __slots__ = ("name", "secret")
@@ -115,16 +117,34 @@ class Node(_message.Message):
     def __init__(self, lo: _Optional[int] = ..., hi: _Optional[int] = ...) -> None: ...
 
 class Work(_message.Message):
-    __slots__ = ("version", "nodes", "train", "evaluate")
+    __slots__ = ("version", "nodes", "train", "evaluate", "stretch")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     NODES_FIELD_NUMBER: _ClassVar[int]
     TRAIN_FIELD_NUMBER: _ClassVar[int]
     EVALUATE_FIELD_NUMBER: _ClassVar[int]
+    STRETCH_FIELD_NUMBER: _ClassVar[int]
     version: int
     nodes: _containers.RepeatedCompositeFieldContainer[Node]
     train: bool
     evaluate: bool
-    def __init__(self, version: _Optional[int] = ..., nodes: _Optional[_Iterable[_Union[Node, _Mapping]]] = ..., train: bool = ..., evaluate: bool = ...) -> None: ...
+    stretch: Stretch
+    def __init__(self, version: _Optional[int] = ..., nodes: _Optional[_Iterable[_Union[Node, _Mapping]]] = ..., train: bool = ..., evaluate: bool = ..., stretch: _Optional[_Union[Stretch, _Mapping]] = ...) -> None: ...
+
+class Stretch(_message.Message):
+    __slots__ = ("number", "until", "nodes", "workers", "seat", "factor")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    NODES_FIELD_NUMBER: _ClassVar[int]
+    WORKERS_FIELD_NUMBER: _ClassVar[int]
+    SEAT_FIELD_NUMBER: _ClassVar[int]
+    FACTOR_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    until: int
+    nodes: _containers.RepeatedCompositeFieldContainer[Node]
+    workers: int
+    seat: int
+    factor: float
+    def __init__(self, number: _Optional[int] = ..., until: _Optional[int] = ..., nodes: _Optional[_Iterable[_Union[Node, _Mapping]]] = ..., workers: _Optional[int] = ..., seat: _Optional[int] = ..., factor: _Optional[float] = ...) -> None: ...
 
 class WeightsChunk(_message.Message):
     __slots__ = ("version", "offset", "data")
@@ -160,6 +180,20 @@ class Partial(_message.Message):
     digest: bytes
     def __init__(self, version: _Optional[int] = ..., node: _Optional[_Union[Node, _Mapping]] = ..., gradient_bytes: _Optional[int] = ..., training: _Optional[_Union[Sums, _Mapping]] = ..., validation: _Optional[_Union[Sums, _Mapping]] = ..., compute_seconds: _Optional[float] = ..., serialise_seconds: _Optional[float] = ..., slot: _Optional[int] = ..., modest: bool = ..., digest: _Optional[bytes] = ...) -> None: ...
 
+class Stretched(_message.Message):
+    __slots__ = ("number", "nodes", "numbers", "digests", "layers")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    NODES_FIELD_NUMBER: _ClassVar[int]
+    NUMBERS_FIELD_NUMBER: _ClassVar[int]
+    DIGESTS_FIELD_NUMBER: _ClassVar[int]
+    LAYERS_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    nodes: int
+    numbers: bytes
+    digests: bytes
+    layers: bytes
+    def __init__(self, number: _Optional[int] = ..., nodes: _Optional[int] = ..., numbers: _Optional[bytes] = ..., digests: _Optional[bytes] = ..., layers: _Optional[bytes] = ...) -> None: ...
+
 class Sums(_message.Message):
     __slots__ = ("loss", "weight", "right", "figures")
     LOSS_FIELD_NUMBER: _ClassVar[int]
@@ -191,14 +225,16 @@ class Hello(_message.Message):
     def __init__(self, generation: _Optional[int] = ..., incarnation: _Optional[int] = ..., secret: _Optional[bytes] = ...) -> None: ...
 
 class WorkerMessage(_message.Message):
-    __slots__ = ("hello", "partial", "chunk")
+    __slots__ = ("hello", "partial", "chunk", "stretched")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     PARTIAL_FIELD_NUMBER: _ClassVar[int]
     CHUNK_FIELD_NUMBER: _ClassVar[int]
+    STRETCHED_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     partial: Partial
     chunk: GradientChunk
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., partial: _Optional[_Union[Partial, _Mapping]] = ..., chunk: _Optional[_Union[GradientChunk, _Mapping]] = ...) -> None: ...
+    stretched: Stretched
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., partial: _Optional[_Union[Partial, _Mapping]] = ..., chunk: _Optional[_Union[GradientChunk, _Mapping]] = ..., stretched: _Optional[_Union[Stretched, _Mapping]] = ...) -> None: ...
 
 class PushResult(_message.Message):
     __slots__ = ("version", "node", "outcome")

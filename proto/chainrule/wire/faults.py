@@ -26,6 +26,10 @@ POINTS = (
     "server.after_apply",
     "worker.before_push",
     "worker.after_push",
+    "stretch.before_apply",
+    "stretch.after_apply",
+    "stretch.before_commit",
+    "stretch.after_commit",
     "dataset.before_write",
 )
 ACTIONS = ("kill", "stop", "EIO", "ENOSPC", "delay", "twice")

@@ -11,7 +11,12 @@ LAYER_BYTES = 8
 
 def fingerprint(parameters: Parameters) -> bytes:
     """Return LAYER_BYTES for each layer: the hash of W^L and B^L."""
-    return b"".join(xxhash.xxh3_64_digest(layer.data) for _, layer in parameters.layers())
+    return b"".join(layer_hash(parameters, L) for L in parameters.W)
+
+
+def layer_hash(parameters: Parameters, L: int) -> bytes:
+    """Return the hash of W^L and B^L."""
+    return xxhash.xxh3_64_digest(parameters.flat[parameters.parts[L]].data)
 
 
 def weights_sha256(parameters: Parameters) -> str:

@@ -117,6 +117,20 @@ class Assignment:
             if node in worker.owed:
                 worker.owed.remove(node)
 
+    def fresh(self) -> dict[int, tuple[Node, ...]]:
+        """Return what each worker owes, where nobody was told yet, nothing has come and none is slow; else nothing."""
+        workers = self._workers.values()
+        if any(worker.computing or worker.overtaken or not worker.owed for worker in workers):
+            return {}
+        whole = sum(node.hi - node.lo for worker in workers for node in worker.owed) == self._shards
+        return {number: tuple(worker.owed) for number, worker in self._workers.items()} if whole else {}
+
+    def recall(self) -> None:
+        """Take back what was dealt at this version: who computes it need not answer."""
+        for worker in self._workers.values():
+            worker.computing = {each for each in worker.computing if each[0] != self._version}
+        self.deal(self._version)
+
     def overtake(self, now: float) -> dict[int, float]:
         """Let idle workers owe what others are late with, one node each.
 

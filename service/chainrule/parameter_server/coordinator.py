@@ -6,24 +6,26 @@ work is on its way without another thread having to wake up.
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from chainrule.data.shard_tree import Node
 from chainrule.data.work import Work
 from chainrule.nn import Array
-from chainrule.parameter_server.checkpoints import Checkpoint
+from chainrule.parameter_server.arenas import Arenas, OwnArena
+from chainrule.parameter_server.books import Books
 from chainrule.parameter_server.hashing import Hashing
 from chainrule.parameter_server.inspection import Inspection
-from chainrule.parameter_server.phases import UNKNOWN, Seconds, Stopwatch
-from chainrule.parameter_server.plan import Outcome, Result, Snapshot, Step
-from chainrule.parameter_server.reports import News, Report
-from chainrule.parameter_server.roll import Roll
+from chainrule.parameter_server.phases import UNKNOWN, Seconds
+from chainrule.parameter_server.plan import Outcome, Result, Snapshot
+from chainrule.parameter_server.reports import Report
 from chainrule.parameter_server.state import TrainingState
+from chainrule.parameter_server.stretches import Ongoing
 from chainrule.wire.errors import Fenced, TrainingFailed
 from chainrule.wire.faults import fail_at
 from chainrule.wire.layers import LayerActivity
 from chainrule.wire.partials import Partial
+from chainrule.wire.stretched import StretchStep
 
 LOOK_SECONDS = 0.25
 """How often workers are looked at; half of the time before which nobody is late."""
@@ -40,15 +42,15 @@ class Coordinator:
         self._state, self._clock = state, clock
         self._layers = state.update = Inspection(state.update, state.parameters.W, clock)
         self._lock = threading.RLock()
-        self._changed, self._watching = threading.Condition(self._lock), threading.Condition(self._lock)
+        self._watching = threading.Condition(self._lock)
         self._hashing = Hashing(state, self._lock, lambda: self._ended)
         self._streams: dict[int, Deliver] = {}
-        self._names: dict[int, str] = {}
         self._dismissed: set[str] = set()
         self._overtaken: set[int] = set()
         self._failure: str | None = None
-        self._news = News()
-        self._stopwatch, self._roll = Stopwatch(clock()), Roll(clock())
+        self.books = Books(self._lock, clock())
+        self._arenas = Arenas(state.parameters.flat.size, state.update.slots)
+        self._together: set[int] = set()
 
     @property
     def generation(self) -> int:
@@ -79,7 +81,7 @@ class Coordinator:
     def refusal(self, generation: int, incarnation: int) -> Fenced | None:
         """Return what a worker without a lease is told: None where the job has ended, or has dismissed it."""
         with self._lock:
-            dismissed = self._names.get(incarnation) in self._dismissed
+            dismissed = self.books.names.get(incarnation) in self._dismissed
             if generation == self.generation and (self._ended or dismissed):
                 return None
             return Fenced(f"worker {incarnation} has no lease (any more); it has to join again")
@@ -88,16 +90,17 @@ class Coordinator:
         """Admit a worker and return its incarnation."""
         with self._lock:
             incarnation = self._state.join(self._clock())
-            self._names[incarnation] = name
-            self._roll.join(incarnation, name)
+            self.books.join(incarnation, name)
             if name in self._dismissed:  # it was still on its way
                 self._state.dismiss(incarnation)
             self._tell()
             return incarnation
 
-    def attach(self, incarnation: int, deliver: Deliver) -> None:
-        """Deliver a worker's messages from now on, until its lease, its time or the job has ended."""
+    def attach(self, incarnation: int, deliver: Deliver, *, together: bool = False) -> None:
+        """Deliver a worker's messages until its lease, its time or the job has ended; stretches too, if `together`."""
         with self._lock:
+            if together:
+                self._together.add(incarnation)
             self._streams[incarnation] = deliver
             self._deliver()
 
@@ -106,7 +109,7 @@ class Coordinator:
         with self._lock:
             self._dismissed.update(names)
             for incarnation in self._state.members:
-                if self._names[incarnation] in names:
+                if self.books.names[incarnation] in names:
                     self._state.dismiss(incarnation)
 
     def heartbeat(self, generation: int, incarnation: int, layers: Iterable[LayerActivity] = ()) -> None:
@@ -147,14 +150,13 @@ class Coordinator:
             if generation == self.generation and incarnation in self._streams:
                 self._streams[incarnation](Result(version, node, outcome))
             if outcome in (Outcome.NONFINITE, Outcome.DIVERGED):
-                self._refuse(outcome, version, node, self._names.get(incarnation, "?"))
+                self._refuse(outcome, version, node, incarnation)
             self._deliver()  # workers wait for nothing else
-            if outcome is Outcome.APPLIED:  # what is late took its time in another step
-                self._stopwatch.arrived(incarnation, arrived, seconds)
-                self._roll.applied(incarnation, version, node, partial.training.weight)
-            self._news.pushes[outcome] += 1
+            self.books.push(outcome)
+            if outcome is Outcome.APPLIED:
+                self.books.contribution(incarnation, version, node, partial.training.weight, arrived, seconds)
             if step is not None:
-                self._record(step, judged, applied)
+                self.books.step(step, judged, applied, self._hashing.take())
             self._tell()
 
     def _examine(self, version: int, partial: Partial) -> None:
@@ -162,14 +164,9 @@ class Coordinator:
         if partial.finite and self._state.plan.hashes(version):
             _ = partial.digest
 
-    def _record(self, step: Step, judged: float, applied: float) -> None:
-        self._news.steps.append((step, self._stopwatch.completed(judged, applied)))
-        if (fingerprint := self._hashing.take()) is not None:
-            self._news.fingerprints[step.version] = fingerprint
-
-    def _refuse(self, outcome: Outcome, version: int, node: Node, worker: str) -> None:
+    def _refuse(self, outcome: Outcome, version: int, node: Node, worker: int) -> None:
         if outcome is Outcome.DIVERGED:
-            self._warn(f"worker {worker} has computed other numbers for shards {node} at step {version} than before")
+            self.books.warn_of(worker, f"has computed other numbers for shards {node} at step {version} than before")
         else:
             self._state.stopped = True
             self._failure = (
@@ -180,12 +177,38 @@ class Coordinator:
     def _deliver(self) -> None:
         """Give every worker what it is to do now."""
         now = self._clock()
+        self._state.begin_stretch(self._together & self._streams.keys(), now)
         for incarnation, deliver in tuple(self._streams.items()):
             if self._ended or incarnation not in self._state.members:
                 del self._streams[incarnation]
+                self._together.discard(incarnation)
                 deliver(None)
             elif (work := self._state.take_work(incarnation, now)) is not None:
                 deliver(work)
+
+    def arena(self) -> OwnArena | None:
+        """Return the arena of the present stretch. It is called under the lock, by who delivers."""
+        stretch = self._state.stretches.present
+        return None if stretch is None else self._arenas.of(stretch)
+
+    def stretched(self, incarnation: int, generation: int, number: int, steps: Sequence[StretchStep]) -> None:
+        """Take what a worker has done in a stretch; the last one's word makes it count. Raises ShapeMismatch."""
+        with self._lock:
+            fail_at("stretch.before_commit")
+            self._hashing.finish()
+            own = generation == self.generation
+            if own and (stretch := self._state.finish_stretch(incarnation, number, steps)) is not None:
+                self._commit(stretch)
+            self._deliver()
+            self._tell()
+
+    def _commit(self, stretch: Ongoing) -> None:
+        made = self._arenas.of(stretch).state()
+        steps = self._state.commit(stretch, made.theta, made.slots)
+        fail_at("stretch.after_commit")
+        if steps:
+            self._hashing.take()
+        self.books.stretch(stretch, steps, self._state.parameters.sizes, self._clock())
 
     def hash_weights(self) -> None:
         """Hash each version while workers compute with it, until the job has ended."""
@@ -205,32 +228,11 @@ class Coordinator:
             state, slots = self._state, {name: slot.copy() for name, slot in self._state.slots.items()}
             return Snapshot(state.version, state.parameters.flat.copy(), slots, state.memory)
 
-    def tell_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Add a checkpoint that has been written to the next report."""
-        with self._lock:
-            self._news.checkpoints.append(checkpoint)
-            self._tell()
-
     @property
     def conclusion(self) -> str:
         """A sentence on how training has ended, where a metric decided."""
         with self._lock:
             return self._state.watch.describe(self._state.memory, self._state.version, self._state.plan.steps)
-
-    def warn(self, message: str) -> None:
-        """Add a warning to the next report."""
-        with self._lock:
-            self._warn(message)
-
-    def _warn(self, message: str) -> None:
-        self._news.warnings.append(message)
-        self._tell()
-
-    def tell_machine(self, machine: dict[str, str]) -> None:
-        """Add a kind of machine that takes part to the next report."""
-        with self._lock:
-            self._news.machines.append(machine)
-            self._tell()
 
     def stop(self) -> None:
         """End the exchange with all workers before the job is complete."""
@@ -253,13 +255,17 @@ class Coordinator:
         with self._lock:
             now = self._clock()
             for incarnation in self._state.expire(now):
-                self._news.leases_ended += 1
-                self._roll.lose(incarnation)
-                self._warn(f"worker {self._names[incarnation]} has been silent for too long; its shards go on")
+                self.books.news.leases_ended += 1
+                self.books.roll.lose(incarnation)
+                self.books.warn(
+                    f"worker {self.books.names[incarnation]} has been silent for too long; its shards go on"
+                )
             overtaken = self._state.overtake(now)
             for incarnation in overtaken.keys() - self._overtaken:
                 slowness = f"has taken {overtaken[incarnation]:.0f} times as long as the others so far"
-                self._warn(f"worker {self._names[incarnation]} {slowness}; its shards are computed elsewhere too")
+                self.books.warn(
+                    f"worker {self.books.names[incarnation]} {slowness}; its shards are computed elsewhere too"
+                )
             self._overtaken |= overtaken.keys()
             self._deliver()
 
@@ -269,11 +275,9 @@ class Coordinator:
         Raises TrainingFailed where the job cannot go on.
         """
         with self._lock:
-            while not (self._news.there or self._ended):
-                self._changed.wait()
-            if self._failure is not None and not self._news.there:
+            there, news = self.books.wait(lambda: self._ended)
+            if self._failure is not None and not there:
                 raise TrainingFailed(self._failure)
-            news, self._news = self._news, News()
             ended = self._ended and self._failure is None
             lags, layers = self._state.lags(), self._layers.take(tuple(self._state.members))
             return news.report(self._state.version, len(lags), max(lags.values(), default=0), layers, ended)
@@ -281,7 +285,7 @@ class Coordinator:
     def roll(self) -> list[dict[str, Any]]:
         """Return who is there and what they have done since the last call."""
         with self._lock:
-            return self._roll.told(self._state.lags(), self._clock())
+            return self.books.roll.told(self._state.lags(), self._clock())
 
     @property
     def _ended(self) -> bool:
@@ -289,8 +293,7 @@ class Coordinator:
 
     def _tell(self) -> None:
         """Wake whoever waits for news; the others only when there is nothing more to wait for."""
-        self._news.there = True
-        self._changed.notify_all()
+        self.books.tell()
         if self._ended:
             self._watching.notify_all()
             self._hashing.wake()

@@ -21,6 +21,7 @@ from chainrule.v1 import parameters_pb2 as pb
 from chainrule.wire.bfloat16 import Halves
 from chainrule.wire.errors import ChainruleError, ShapeMismatch
 from chainrule.wire.partials import Findings, Partial, Sums
+from chainrule.wire.stretched import unpack
 
 NOTHING = np.empty(0, np.float32)
 HELLO_SECONDS = 10.0
@@ -35,6 +36,8 @@ class Talk(ABC):
     """
 
     slots: Array | Halves
+    together = False
+    """Whether the worker may take stretches with others."""
 
     def __init__(self, coordinator: Coordinator, connection: socket.socket) -> None:
         self.coordinator, self.connection = coordinator, connection
@@ -70,9 +73,9 @@ class Talk(ABC):
             self._end()  # and let go of nobody: the number may be another's
             return
         try:
-            self.coordinator.attach(hello.incarnation, self._deliver)
+            self.coordinator.attach(hello.incarnation, self._deliver, together=self.together)
             for message in self.messages():
-                self._push(message.partial)
+                self._take(message)
         except ChainruleError as error:
             self.fail(error)
         finally:
@@ -92,6 +95,14 @@ class Talk(ABC):
     def _end(self) -> None:
         refusal = self.coordinator.refusal(*self._worker)
         self.send(STOP if refusal is None else failure_message(refusal))
+
+    def _take(self, message: pb.WorkerMessage) -> None:
+        if message.WhichOneof("content") == "stretched":
+            generation, incarnation = self._worker
+            steps = unpack(message.stretched)
+            self.coordinator.stretched(incarnation, generation, message.stretched.number, steps)
+        else:
+            self._push(message.partial)
 
     def _push(self, header: pb.Partial) -> None:
         count, size = self.slots.shape

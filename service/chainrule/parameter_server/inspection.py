@@ -20,6 +20,16 @@ MOST = 1 << 22
 class Updating(Protocol):
     """What takes a step: an Update, or what stands in its place."""
 
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """The names of the optimizer's slots."""
+        ...
+
+    @property
+    def element_wise(self) -> bool:
+        """Whether parts of θ may be updated apart."""
+        ...
+
     def apply(self, theta: Parameters, mean: Mean, slots: dict[str, Array], t: int, factor: float) -> None:
         """Overwrite θ and the optimizer's slots."""
         ...
@@ -52,6 +62,16 @@ class Inspection:
         )
         spent = measured - began + self._clock() - updated
         self._due = began + max(SECONDS, spent / SHARE)
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """The names of the optimizer's slots."""
+        return self._update.slots
+
+    @property
+    def element_wise(self) -> bool:
+        """Whether parts of θ may be updated apart."""
+        return self._update.element_wise
 
     def note(self, worker: int, layers: Iterable[LayerActivity]) -> None:
         """Keep what a worker has seen last."""

@@ -5,12 +5,16 @@ import os
 import socket
 from collections.abc import Iterator
 
+from chainrule.data.work import Work
 from chainrule.nn import Network, Parameters
+from chainrule.parameter_server.arenas import OwnArena
 from chainrule.parameter_server.coordinator import Coordinator
 from chainrule.parameter_server.doors import Door, Talk
+from chainrule.parameter_server.messages import work_message
 from chainrule.parameter_server.state import TrainingState
 from chainrule.v1 import parameters_pb2 as pb
 from chainrule.wire import packets, shared_memory
+from chainrule.wire.arena import buffers, room
 
 MOST_OUTPUTS = 2048
 """Of more outputs the sums over validation rows may not fit a packet."""
@@ -22,11 +26,15 @@ def fits(network: Network) -> bool:
 
 
 def share(state: TrainingState) -> int:
-    """Move the weights into shared memory, and return its descriptor."""
-    descriptor = shared_memory.create(state.parameters.flat.size)
-    flat = shared_memory.view(descriptor, writable=True)
-    flat[:] = state.parameters.flat
-    state.parameters = Parameters.view(flat, state.parameters.sizes)
+    """Move the weights and the optimizer's slots into shared memory, and return its descriptor."""
+    size, names = state.parameters.flat.size, state.update.slots
+    descriptor = shared_memory.create((1 + len(names)) * room(size))
+    theta, *slots = buffers(shared_memory.view(descriptor, writable=True), size)
+    theta[:] = state.parameters.flat
+    state.parameters = Parameters.view(theta, state.parameters.sizes)
+    for name, slot in zip(names, slots, strict=True):
+        slot[:] = state.slots[name]
+        state.slots[name] = slot
     return descriptor
 
 
@@ -47,9 +55,12 @@ class LocalDoor(Door):
 class LocalTalk(Talk):
     """One worker's connection. Its gradients are read where it writes them: in slots that it alone maps."""
 
+    together = True
+
     def __init__(self, coordinator: Coordinator, connection: socket.socket, weights: int, count: int) -> None:
         super().__init__(coordinator, connection)
         self._weights, self._count = weights, count
+        self._arena: OwnArena | None = None
 
     def serve(self, hello: pb.Hello) -> None:
         """Give a worker its slots, and answer it until the job, the lease or the connection has ended."""
@@ -70,10 +81,19 @@ class LocalTalk(Talk):
         while packet := self.connection.recv(packets.MOST_BYTES):
             yield pb.WorkerMessage.FromString(packet)
 
+    def send_work(self, work: Work) -> None:
+        """Send what is to be done; with the first stretch in an arena comes its descriptor."""
+        arena = self.coordinator.arena() if work.stretch else None
+        known, self._arena = self._arena, arena or self._arena
+        self._send(work_message(work), [] if arena is None or arena is known else [arena.descriptor])
+
     def send(self, message: pb.ServerMessage) -> None:
         """Send without waiting; a worker that reads nothing loses its connection."""
+        self._send(message, [])
+
+    def _send(self, message: pb.ServerMessage, descriptors: list[int]) -> None:
         try:
-            self.connection.send(message.SerializeToString(), socket.MSG_DONTWAIT)
+            socket.send_fds(self.connection, [message.SerializeToString()], descriptors, socket.MSG_DONTWAIT)
         except OSError:  # full, or gone
             with contextlib.suppress(OSError):
                 self.connection.shutdown(socket.SHUT_RDWR)

@@ -1,7 +1,11 @@
 """Where the time of a step goes: a worker's clock tells what it does itself, the server's clock the rest."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
+
+from chainrule.wire.stretched import Seconds as Told
+from chainrule.wire.stretched import StretchStep
 
 PHASES = ("compute", "serialise", "wire", "wait", "average", "apply")
 
@@ -45,6 +49,21 @@ class Stopwatch:
         """Note that a partial has come; of a worker's several ones the last counts, and its seconds are added up."""
         _, before = self._turns.get(worker, (now, UNKNOWN))
         self._turns[worker] = now, before + seconds
+
+    def stretched(self, steps: Sequence[Sequence[StretchStep]], now: float) -> list[Lap]:
+        """Return the steps of a stretch, by the clocks of its workers; what else it took is the last one's wire."""
+        laps = []
+        for step in steps:
+            phases = dict.fromkeys(PHASES, 0.0)
+            for phase in Told._fields:
+                phases[phase] = fmean(getattr(worker.seconds, phase) for worker in step)
+            laps.append(Lap(sum(phases.values()), phases))
+        if laps:
+            rest = max(0.0, now - self._began - sum(lap.seconds for lap in laps))
+            laps[-1] = Lap(laps[-1].seconds + rest, laps[-1].phases | {"wire": rest})
+        self._began = now
+        self._turns.clear()
+        return laps
 
     def completed(self, judged: float, now: float) -> Lap:
         """Return the step whose last partial was read through by `judged`; the next one begins."""

@@ -55,7 +55,7 @@ class ParameterServer:
         except OSError as error:
             raise _cannot_listen(self._host, error) from None
         for warning in warnings:
-            self._coordinator.warn(warning)
+            self._coordinator.books.warn(warning)
         self._saved = (state.version if state.version else -1, state.memory.ended)
         self._kept: int | None = None  # the version of the best weights so far, of a job that stops early
         self._ended, self._saving = threading.Event(), threading.Lock()
@@ -95,9 +95,10 @@ class ParameterServer:
         # Each stream holds a thread, and the job may be scaled to a worker for each shard; heartbeats need a few more.
         pool = ThreadPoolExecutor(max_workers=2 * self._spec.shards + 8)
         server = grpc.server(pool, options=[("grpc.so_reuseport", 0)])
-        network, steps = self._summary.network(self._spec), self._summary.steps_per_epoch(self._spec)
+        network, summary = self._summary.network(self._spec), self._summary
+        steps = summary.steps(self._spec), summary.steps_per_epoch(self._spec)
         local = None if self._local is None else self._local.local
-        job = Assignable(self._job_id, self._spec, network, steps, local, self._direct.direct)
+        job = Assignable(self._job_id, self._spec, network, *steps, local, self._direct.direct)
         servicer = ParameterServicer(job, self._coordinator)
         add_to_server(servicer, server)
         try:
@@ -171,14 +172,14 @@ class ParameterServer:
             checkpoint = write_checkpoint(self._folder, self._coordinator.generation, model, cut.slots, cut.memory)
             self._saved = (cut.version, cut.memory.ended)
             # Never sent before the steps that led to it: a restart from it would leave a gap in the history.
-            self._coordinator.tell_checkpoint(checkpoint)
+            self._coordinator.books.tell_checkpoint(checkpoint)
 
     def _save_from_time_to_time(self) -> None:
         while not self._ended.wait(self._spec.training.checkpoint_seconds):
             try:
                 self.save()
             except OSError as error:
-                self._coordinator.warn(f"no checkpoint could be written ({error}); training goes on")
+                self._coordinator.books.warn(f"no checkpoint could be written ({error}); training goes on")
 
     def _follow_commands(self) -> None:
         for command in self._control.commands():

@@ -32,6 +32,7 @@ class Assignable:
     job_id: str
     spec: JobSpec
     network: Network
+    steps: int
     steps_per_epoch: int
     local: pb.Local | None = None
     """Where workers of this host may connect."""
@@ -58,6 +59,7 @@ class ParameterServicer(ParameterServiceServicer):  # type: ignore[misc]
             heartbeat_seconds=HEARTBEAT_SECONDS,
             spec=spec_to_message(self._job.spec),
             layer_sizes=self._job.network.sizes,
+            steps=self._job.steps,
             steps_per_epoch=self._job.steps_per_epoch,
             local=self._job.local,
             direct=self._job.direct,
@@ -87,11 +89,11 @@ class ParameterServicer(ParameterServiceServicer):  # type: ignore[misc]
         with self._lock:
             if machine not in self._machines:
                 self._machines.append(machine)
-                self._coordinator.tell_machine(machine)
+                self._coordinator.books.tell_machine(machine)
             first = self._machines[0]
         for part, theirs in machine.items():
             if first[part] != theirs:
-                self._coordinator.warn(
+                self._coordinator.books.warn(
                     f"worker {request.worker} has {part} {theirs!r}, the first worker {first[part]!r}: "
                     "the bits may differ"
                 )

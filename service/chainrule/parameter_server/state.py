@@ -6,7 +6,7 @@ place; the version becomes t + 1, and whatever is still under way for t is stale
 weights of two versions: what it makes of them is stale, too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,9 +18,11 @@ from chainrule.parameter_server.assignment import Assignment
 from chainrule.parameter_server.inspection import Updating
 from chainrule.parameter_server.members import Members
 from chainrule.parameter_server.plan import Outcome, Plan, Step
+from chainrule.parameter_server.stretches import Ongoing, Stretches
 from chainrule.parameter_server.watch import Memory, Watch
 from chainrule.wire.errors import ShapeMismatch
 from chainrule.wire.partials import Partial, Sums
+from chainrule.wire.stretched import StretchStep, most_steps
 
 BEST = "best"
 """The slot of the best weights so far, of a job that stops early."""
@@ -52,6 +54,7 @@ class TrainingState:
         self._sums: dict[Node, Partial] = {}
         self._digests: dict[Node, bytes] = {}
         self._modest = True  # no sum of what has come can be infinite
+        self.stretches = Stretches(plan, follows=plan.validates or self.watch != Watch())
         self.start_at(0)
 
     def start_at(self, version: int) -> None:
@@ -71,7 +74,9 @@ class TrainingState:
         return incarnation
 
     def leave(self, incarnation: int) -> None:
-        """Let a worker go; what it owed is dealt to the others at once."""
+        """Let a worker go; what it owed is dealt to the others at once. A stretch with it does not count."""
+        if self.stretches.present is not None and incarnation in self.stretches.present.shares:
+            self.give_up()
         self.members.leave(incarnation)
         self._assignment.remove(incarnation)
 
@@ -89,9 +94,13 @@ class TrainingState:
     def overtake(self, now: float) -> dict[int, float]:
         """Let idle workers compute too what others are late with.
 
-        Return the late workers, each with how many times the median it has taken so far.
+        Return the late workers, each with how many times the median it has taken so far. A late stretch is given up.
         """
-        return self._assignment.overtake(now)
+        if self.stretches.present is None:
+            return self._assignment.overtake(now)
+        if now >= self.stretches.present.deadline:
+            self.give_up()
+        return {}
 
     def lags(self) -> dict[int, int]:
         """Return how many versions each live worker is behind with what it still computes."""
@@ -99,15 +108,66 @@ class TrainingState:
 
     def next_look(self) -> float | None:
         """Return when `expire` or `overtake` will do something, unless workers are heard before."""
-        moments = (self.members.next_end(), self._assignment.next_deadline())
+        late = self._assignment.next_deadline() if self.stretches.present is None else self.stretches.present.deadline
+        moments = (self.members.next_end(), late)
         return min((moment for moment in moments if moment is not None), default=None)
+
+    def begin_stretch(self, able: Collection[int], now: float) -> None:
+        """Let the workers take steps among themselves, where all are `able` to and everything is as usual."""
+        unusual = self.stretches.present or self._dismissed or self.complete or self.stopped
+        if unusual or not self.update.element_wise or not all(worker in able for worker in self.members):
+            return
+        count = self.stretches.room(self.version)
+        if count and (shares := self._assignment.fresh()):
+            most = most_steps(max(map(len, shares.values())), len(self.parameters.W))
+            self.stretches.begin(self.version, min(count, most), shares, self.watch.factor(self.memory), now)
+
+    def finish_stretch(self, incarnation: int, number: int, steps: Sequence[StretchStep]) -> Ongoing | None:
+        """Note what a worker has done in a stretch, and return it once all have. Raises ShapeMismatch."""
+        stretch = self.stretches.present
+        if stretch is None or stretch.number != number or incarnation not in stretch.shares or self.stopped:
+            return None  # it was given up meanwhile
+        if not stretch.tell(incarnation, steps):
+            return None
+        if not stretch.agreed:
+            self.give_up()
+            return None
+        return stretch
+
+    def commit(self, stretch: Ongoing, weights: Array, slots: Mapping[str, Array]) -> list[Step]:
+        """Take over a stretch and what it has made of weights and slots; return its steps."""
+        steps = [
+            self._committed(stretch, version, told) for version, told in enumerate(stretch.steps(), stretch.version)
+        ]
+        if steps:
+            np.copyto(self.parameters.flat, weights)
+            for name, slot in slots.items():
+                np.copyto(self.slots[name], slot)
+        self._assignment.recall()
+        self.stretches.end(len(steps))
+        self.start_at(stretch.version + len(steps))
+        return steps
+
+    def _committed(self, stretch: Ongoing, version: int, told: Sequence[StretchStep]) -> Step:
+        training = stretch.training(told)
+        if self.plan.begins_epoch(version):
+            self.memory = self.watch.after_epoch(self.memory, version, None)
+        self.memory = replace(self.memory, epoch=self.memory.epoch + training)
+        return Step(version, training, None, stretch.digests(told) if self.plan.hashes(version) else ())
+
+    def give_up(self) -> None:
+        """Let a stretch not count: its steps are taken again."""
+        self.stretches.give_up()
+        self._assignment.recall()
 
     def take_work(self, incarnation: int, now: float) -> Work | None:
         """Return what the worker owes and has not been told of."""
         nodes = () if self.complete else self._assignment.take(incarnation, now)
         if not nodes:
             return None
-        return Work(self.version, nodes, self.plan.trains(self.version), self.plan.evaluates(self.version))
+        self.stretches.told(now)
+        stretch = None if self.stretches.present is None else self.stretches.present.of(incarnation)
+        return Work(self.version, nodes, self.plan.trains(self.version), self.plan.evaluates(self.version), stretch)
 
     def push(
         self, incarnation: int, generation: int, version: int, node: Node, partial: Partial, now: float
@@ -125,6 +185,7 @@ class TrainingState:
         if parts is None:
             return outcome, None
         step = self.complete_version(parts) if self._modest or _sum_is_finite(parts) else None
+        self.stretches.stepped(now)
         return (Outcome.NONFINITE, None) if step is None else (outcome, step)
 
     def _judge(self, incarnation: int, generation: int, version: int, node: Node, partial: Partial) -> Outcome:
@@ -135,7 +196,7 @@ class TrainingState:
         if node in self._digests:
             known = self._digests[node] or self._sums[node].digest
             return Outcome.DUPLICATE if known == partial.digest else Outcome.DIVERGED
-        if self.complete or self.stopped or not self._assignment.owes(incarnation, node):
+        if self.complete or self.stopped or self.stretches.present or not self._assignment.owes(incarnation, node):
             return Outcome.FENCED
         expected = self.parameters.flat.shape if self.plan.trains(version) else (0,)
         if partial.gradient.shape != expected or partial.gradient.dtype != np.float32:

@@ -5,7 +5,7 @@ is [0, S). Floating-point addition is not associative: a fixed tree is what make
 many workers took part.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
@@ -74,3 +74,11 @@ def fold(node: Node, leaf: Callable[[int], T], add: Callable[[T, T], T]) -> T:
         return leaf(node.lo)
     left, right = node.children
     return add(fold(left, leaf, add), fold(right, leaf, add))
+
+
+def add_up(given: Mapping[Node, T], node: Node, add: Callable[[T, T], T]) -> T:
+    """Return the value of a node from those of the nodes below it that are given, in the order of the tree."""
+    if node in given:
+        return given[node]
+    left, right = node.children
+    return add(add_up(given, left, add), add_up(given, right, add))

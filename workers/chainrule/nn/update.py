@@ -38,6 +38,20 @@ class Update:
         if self.max_norm is not None:
             limit_norms(theta, self.max_norm)
 
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """The names of the optimizer's slots."""
+        return self.optimizer.slots
+
+    @property
+    def element_wise(self) -> bool:
+        """Whether each number of θ depends on its own gradient and slots alone: then parts may be updated apart."""
+        return not (self.l1 or self.l2 or self.clipping or self.max_norm is not None)
+
+    def apply_to_part(self, theta: Array, mean: Mean, slots: dict[str, Array], t: int, factor: float) -> None:
+        """Overwrite a part of θ and the same part of the slots, where the update is `element_wise`."""
+        self._at(t, factor).update(theta, mean, slots, t)
+
     def _changed(self, theta: Parameters, mean: Mean) -> Parameters:
         """Return the mean gradient with what regularisers and clipping make of it."""
         gradient = Parameters.empty(theta.sizes, theta.flat.dtype)

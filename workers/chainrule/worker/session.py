@@ -10,12 +10,12 @@ from typing import Self
 import grpc
 
 from chainrule.data.shard_tree import Node
-from chainrule.data.work import Work
+from chainrule.data.work import Stretch, Work
 from chainrule.nn import Parameters
 from chainrule.v1 import parameters_pb2 as pb
 from chainrule.v1.parameters_pb2_grpc import ParameterServiceStub
 from chainrule.wire import shared_memory
-from chainrule.wire.errors import Fenced
+from chainrule.wire.errors import ChainruleError, Fenced
 from chainrule.wire.messages import spec_from_message
 from chainrule.wire.partials import Partial
 from chainrule.wire.status import from_call
@@ -45,7 +45,7 @@ class Session:
         self.spec = spec_from_message(self._joined.spec)
         self.network = self.spec.network.network(tuple(self._joined.layer_sizes))
         self.activity = Activity(self.network)
-        self.steps_per_epoch = int(self._joined.steps_per_epoch)
+        self.steps, self.steps_per_epoch = int(self._joined.steps), int(self._joined.steps_per_epoch)
         self._stream = self._open(address.rpartition(":")[0])
         self._left = threading.Event()
         self._heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
@@ -96,6 +96,13 @@ class Session:
         """Let the gradient of layer L travel, which will not change any more."""
         self._stream.send_layer(L)
 
+    @property
+    def local(self) -> LocalStream:
+        """The stream of a worker on the server's host; no other is told of stretches. Raises ChainruleError."""
+        if not isinstance(self._stream, LocalStream):
+            raise ChainruleError("the parameter server asks for what workers of its own host alone can do")
+        return self._stream
+
     def push(self, version: int, node: Node, partial: Partial, seconds: float) -> None:
         """Send the partial of a node, whose gradient is in the last room. So long it took to compute and send."""
         self._stream.push(version, node, partial, seconds)
@@ -115,7 +122,13 @@ class Session:
 
 def _work(message: pb.Work) -> Work:
     nodes = tuple(Node(node.lo, node.hi) for node in message.nodes)
-    return Work(int(message.version), nodes, message.train, message.evaluate)
+    stretch = _stretch(message.stretch) if message.HasField("stretch") else None
+    return Work(int(message.version), nodes, message.train, message.evaluate, stretch)
+
+
+def _stretch(message: pb.Stretch) -> Stretch:
+    nodes = tuple(Node(node.lo, node.hi) for node in message.nodes)
+    return Stretch(message.number, message.until, nodes, message.workers, message.seat, message.factor)
 
 
 def _check(result: pb.PushResult) -> None:

@@ -2,8 +2,9 @@
 
 import os
 import queue
+import select
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import grpc
@@ -11,15 +12,17 @@ import numpy as np
 from google.rpc import status_pb2
 
 from chainrule.data.shard_tree import Node
-from chainrule.nn import Array, Parameters
+from chainrule.nn import Array, Parameters, parameter_count
 from chainrule.v1 import parameters_pb2 as pb
 from chainrule.wire import packets, shared_memory
+from chainrule.wire.arena import State, buffers
 from chainrule.wire.bfloat16 import Halves, take_halves
 from chainrule.wire.chunks import Assembly
 from chainrule.wire.errors import ChainruleError, ServiceUnavailable
 from chainrule.wire.frames import Chunk, gradient_frames, server_message, to_bytes
 from chainrule.wire.partials import Partial
 from chainrule.wire.status import from_call, from_message
+from chainrule.wire.stretched import StretchStep, pack
 
 EXCHANGE = f"/{pb.DESCRIPTOR.services_by_name['ParameterService'].full_name}/Exchange"
 CONNECT_SECONDS = 5.0
@@ -126,12 +129,17 @@ class LocalStream:
         except (OSError, ChainruleError):
             self._connection.close()
             raise
-        self.parameters = Parameters.view(shared_memory.view(weights, writable=False), sizes)
+        size = parameter_count(sizes)
+        self._buffers = buffers(shared_memory.view(weights, writable=False), size)
+        self.parameters = Parameters.view(self._buffers[0], sizes)
         rooms = shared_memory.view(slots, writable=True).reshape(-1, self.parameters.flat.size)
         self._rooms, self._slots = [Parameters.view(room, sizes) for room in rooms], Slots()
         for descriptor in (weights, slots):
             os.close(descriptor)
         self._connection.settimeout(None)
+        self._poll = select.poll()
+        self._poll.register(self._connection, select.POLLIN)
+        self.arena = self._buffers[0][:0]
 
     def _shake_hands(self, hello: pb.Hello) -> tuple[int, int]:
         """Say who is there, and return the descriptors of the weights and of the slots."""
@@ -152,9 +160,22 @@ class LocalStream:
 
     def _receive(self) -> bytes:
         try:
-            return self._connection.recv(packets.MOST_BYTES)
+            packet, descriptors, _, _ = socket.recv_fds(self._connection, packets.MOST_BYTES, 1)
         except ConnectionError:
             return b""
+        for descriptor in descriptors:
+            self.arena = shared_memory.view(descriptor, writable=True)
+            os.close(descriptor)
+        return packet
+
+    def heard(self, seconds: float) -> bool:
+        """Whether a message, or the end, has come; wait so long for it."""
+        return bool(self._poll.poll(1000 * seconds))
+
+    def state(self, slots: tuple[str, ...]) -> State:
+        """Return the server's weights and its optimizer's slots."""
+        theta, *others = self._buffers
+        return State(theta, dict(zip(slots, others, strict=True)))
 
     def room(self, version: int) -> Parameters:
         """Return the next slot."""
@@ -167,6 +188,10 @@ class LocalStream:
         """Tell the server that the last slot is written."""
         slot = self._slots.present
         self._send(pb.WorkerMessage(partial=header(version, node, partial, compute_seconds=seconds, slot=slot)))
+
+    def tell(self, number: int, steps: Sequence[StretchStep]) -> None:
+        """Tell the server what a stretch has given."""
+        self._send(pb.WorkerMessage(stretched=pack(number, steps)))
 
     def _send(self, message: pb.WorkerMessage) -> None:
         try:
