@@ -90,14 +90,17 @@ def test_nobody_waits_for_a_worker_that_is_slow_and_its_late_push_is_refused_and
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @pytest.mark.parametrize("point", ["worker.before_push:4", "stretch.before_apply:2", "stretch.after_apply:2"])
 def test_a_worker_that_dies_in_a_stretch_changes_no_bit(start, data, point, optimizer):
-    """The other one is there from the start, and goes on alone."""
+    """The other one waits for it, and goes on alone."""
     job = data(optimizer=optimizer)
     quiet = start(job, "quiet")
     expected = run(quiet, 1)["weights_sha256"], losses(quiet)
     server = start(job)
     address = server.until("listening")["address"]
+    steady = start_worker(server, address, "steady", "worker.before_push:0=stop")
+    stopped(steady)
     mortal = start_worker(server, address, "mortal", f"{point}=kill")
-    start_worker(server, address, "steady")
+    server.until("report", lambda report: report["workers"] == 2)
+    go_on(steady)
     assert finish(server) == expected
     mortal.join()
     assert mortal.exitcode == -signal.SIGKILL
