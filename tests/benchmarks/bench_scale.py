@@ -12,6 +12,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def simulate(net: str, rows: int, counts: Counts, costs: Costs) -> Iterator[Line
 
 
 def _grown(counts: Counts, workers: int) -> Counts:
-    return Counts(counts.network, workers, counts.rows, counts.slots, counts.hashes)
+    return replace(counts, shards=workers)
 
 
 def main() -> None:

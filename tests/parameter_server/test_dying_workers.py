@@ -1,5 +1,6 @@
 """Workers in processes of their own that are killed, stopped and slow: the bits and the losses stay the same."""
 
+import re
 import signal
 import time
 
@@ -122,3 +123,22 @@ def test_a_worker_that_goes_on_late_with_a_stretch_writes_where_nobody_reads(sta
     for worker in (late, steady):
         worker.join()
         assert worker.exitcode in (0, EXIT_CODES["Fenced"])
+
+
+@pytest.mark.parametrize("rate", [1e3, 20.0])
+def test_a_job_that_diverges_fails_at_the_same_step_whoever_takes_it(start, data, rate):
+    relu, steps = {"units": 5, "activation": "relu"}, set()
+    for shared in (True, False):
+        sections = {
+            "network": {"layers": [relu, relu, {}], "loss": "mse"},
+            "optimizer": {"name": "sgd", "learning_rate": rate},
+            "cluster": {"max_workers": 2, "shared_memory": shared},
+        }
+        server = start(data(sections=sections, epochs=50), f"shared-{shared}")
+        address = server.until("listening")["address"]
+        workers = [start_worker(server, address, f"w{k}") for k in range(2)]
+        steps.add(re.search(r"not finite at step (\d+): ", server.until("failed")["reason"])[1])
+        for worker in workers:
+            worker.join()
+    assert len(steps) == 1
+    assert int(*steps) > 0

@@ -36,6 +36,8 @@ class Counts:
     slots: int = 0
     hashes: bool = True
     up: int = NUMBER
+    stretch: int = 0
+    """So many steps in a row, at most, workers of the server's host may take among themselves."""
 
     @cached_property
     def parameters(self) -> int:
@@ -116,7 +118,8 @@ class Counts:
         return NUMBER * self.rows * (2 * sum(layers) + own + 2 * dropped + shared + layers[-1] + 1)
 
     def server_bytes(self, workers: int) -> int:
-        """Return the memory of the parameter server: weights, slots, partials, their sums, and a checkpoint's copy."""
+        """Return the memory of the parameter server: weights, slots, partials, sums, a checkpoint's copy, an arena."""
         partials = self.partials(workers)
         sums = partials // 2 if partials > 2 else 0  # the last addition is part of the update
-        return self.weight_bytes * (2 * (1 + self.slots) + partials + sums)
+        arena = 1 + self.slots + partials if self.stretch else 0
+        return self.weight_bytes * (2 * (1 + self.slots) + partials + sums + arena)

@@ -1,5 +1,7 @@
 """The time of a synchronous training step, from counts of the protocol and measured costs. Pure.
 
+On the server's own host most steps are those of stretches, in which nobody waits for the server.
+
 Weights go down, workers compute, gradients go up, the server adds up the tree, and applies. Where
 processors are shared, a stage takes as long as its longest chain, or all its work divided by them: the longer of the
 two. Everything that all workers send goes through the server's own link. No number here was fitted: each is a cost
@@ -11,8 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from chainrule.parameter_server.stretches import LEAST, SECONDS
 from chainrule.server.costs import Costs, Seconds, Talk
 from chainrule.server.counts import Counts
+from chainrule.wire.arena import layers_of
 
 ETHERNET = 1448 / 1538
 """The share of a line's bits that TCP carries: 1448 bytes in each frame of 1500, which is 1538 with what is around."""
@@ -97,8 +101,7 @@ class _Step:
         computing = costs.draws(n, counts.most_shards(n), n) + self._own_adds()
         arrivals = self._arrivals(computing)
         end = max(self._served(arrivals), self._all_work() if self.shares_cores else 0.0)
-        mean = max(float(np.mean(computing)), self._computing / costs.cores if self.shares_cores else 0.0)
-        computed = max(mean, float(computing[-1]))
+        mean, computed = self._computed(computing)
         arrived = max(computed, float(arrivals[-1]))
         phases = {
             "weights": down,
@@ -110,8 +113,41 @@ class _Step:
             "apply": costs.apply_one if self.partials == 1 else costs.apply_two,
         }
         tcp = self.place.tcp
+        phases = phases if tcp else self._with_stretches(phases, computing)
         moved = (counts.bytes_down(n), counts.bytes_up(n)) if tcp else (0, 0)
         return Forecast(workers, counts.shards * counts.rows, phases, *moved)
+
+    def _computed(self, computing: Seconds) -> tuple[float, float]:
+        """Return when workers have computed: on the average, and the last one."""
+        mean = max(float(np.mean(computing)), self._computing / self.costs.cores if self.shares_cores else 0.0)
+        return mean, max(mean, float(computing[-1]))
+
+    def _with_stretches(self, usual: dict[str, float], computing: Seconds) -> dict[str, float]:
+        """Return the mean phases over a stretch and the step in the usual way before it."""
+        count = min(self.counts.stretch, int(SECONDS / sum(usual.values())))
+        if count < LEAST:
+            return usual
+        apart = self._apart(computing)
+        return {phase: (usual[phase] + count * apart.get(phase, 0.0)) / (1 + count) for phase in usual}
+
+    def _apart(self, computing: Seconds) -> dict[str, float]:
+        """Return the phases of a step in a stretch: what the server would do, the workers share."""
+        costs, counts = self.costs, self.counts
+        at_once = min(self.n, costs.cores)
+        mean, computed = self._computed(computing)
+        shares = [
+            counts.layers[::-1][[L - 1 for L in share]].sum() for share in layers_of(counts.network.sizes, self.n)
+        ]
+        hashing = costs.fingerprint * float(max(shares)) / counts.parameters if counts.hashes else 0.0
+        work = self._computing + (costs.fingerprint if counts.hashes else 0.0)
+        crowded = costs.sharing * work / costs.cores if self.n > costs.cores else 0.0
+        apply = costs.apply_one if self.partials == 1 else costs.apply_two
+        return {
+            "compute": mean,
+            "stragglers": computed - mean,
+            "collect": max(computed + hashing, crowded) - computed,
+            "apply": (apply + self._adds) / at_once,
+        }
 
     def _own_adds(self) -> float:
         """What the worker that has most adds up by itself."""

@@ -15,11 +15,13 @@ from chainrule.data.dataset import DatasetSummary, check_fit, load_dataset
 from chainrule.data.scaling import Scaling
 from chainrule.nn import OPTIMIZERS
 from chainrule.parameter_server.local import fits
+from chainrule.parameter_server.watch import Watch, make_watch
 from chainrule.server.calibration import calibrate, cores
 from chainrule.server.costs import Costs
 from chainrule.server.counts import HALF, NUMBER, Counts
 from chainrule.server.forecast import Forecast, Link, Place, forecast, worthwhile
 from chainrule.wire.errors import TooMuch
+from chainrule.wire.recipe import make_update
 from chainrule.wire.spec import JobSpec
 from chainrule.wire.validation import parse_spec
 
@@ -159,7 +161,17 @@ def counts_of(spec: JobSpec, summary: DatasetSummary) -> Counts:
     """Return what a step of a job is made of."""
     slots = len(OPTIMIZERS[spec.optimizer.name].slots) + (spec.early_stopping is not None)
     up = HALF if spec.training.halves else NUMBER
-    return Counts(summary.network(spec), spec.shards, spec.rows_per_shard, slots, spec.training.hash_every > 0, up)
+    network, hashes = summary.network(spec), spec.training.hash_every > 0
+    return Counts(network, spec.shards, spec.rows_per_shard, slots, hashes, up, _stretch(spec, summary))
+
+
+def _stretch(spec: JobSpec, summary: DatasetSummary) -> int:
+    """Return how many steps in a row workers of one host may take among themselves."""
+    steps, epoch = summary.steps(spec), summary.steps_per_epoch(spec)
+    if spec.training.halves or not make_update(spec, steps, epoch).element_wise:
+        return 0
+    follows = summary.validation_rows > 0 or make_watch(spec) != Watch()
+    return (epoch if follows else steps) - 1
 
 
 def plan(job_file: Path, link: Link, shape: DataShape | None, connect: Connect, told: Told) -> JobPlan:

@@ -91,7 +91,8 @@ def _ended() -> LaunchFailed:
 @contextmanager
 def _door(kind: str, hash_every: int) -> Iterator[tuple[str, bytes, int]]:
     """Open a door of a parameter server to a network of two numbers, and give its name, secret and an incarnation."""
-    plan = Plan(1 << 40, 1 << 40, shards=1, validates=False, hash_every=hash_every)
+    # Where shards travel apart, each step is one by way of the server.
+    plan = Plan(1 << 40, 1 << 40, shards=1, validates=False, hash_every=hash_every, apart=True)
     state = TrainingState(plan, 1, Parameters.view(np.zeros(2, np.float32), (1, 1)), Update(SGD()), {})
     weights = share(state) if kind == "local" else None
     coordinator = Coordinator(state)
