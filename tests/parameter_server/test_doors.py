@@ -9,7 +9,7 @@ from entrance import GENERATION, SECONDS, entrance, push, trained_alone, work_of
 
 from chainrule.data.shard_tree import Node
 from chainrule.v1 import parameters_pb2 as pb
-from chainrule.wire.errors import Fenced, ServiceUnavailable, ShapeMismatch
+from chainrule.wire.errors import Fenced, ServiceUnavailable, ShapeMismatch, TrainingFailed
 from chainrule.wire.partials import Partial, Sums
 from chainrule.worker.partials import PartialComputer
 
@@ -129,3 +129,16 @@ def test_a_server_that_has_gone_is_told(behind):
     stream._connection.shutdown(0)
     with pytest.raises(ServiceUnavailable):
         list(messages)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_error_that_nobody_foresaw_fails_the_job(behind, monkeypatch):
+    def fault(*_):
+        raise RuntimeError("a fault")
+
+    stream, _ = behind.enter()
+    version = work_of(stream.messages()).version
+    monkeypatch.setattr(behind.state, "push", fault)
+    push(stream, version, ALL, ones(behind))
+    with pytest.raises(TrainingFailed, match="an error of its own: RuntimeError"):
+        list(iter(behind.coordinator.next_report, None))

@@ -93,8 +93,8 @@ class Arena:
         self._tell(2 * seat + 1, version)
 
     def _tell(self, line: int, word: int) -> None:
-        with self._fence:  # what was written before is seen before, on any processor
-            self._words[8 * line] = word
+        self._keep_order()
+        self._words[8 * line] = word
 
     def pushed(self, version: int) -> bool:
         """Whether everybody's gradients of a version are there."""
@@ -105,8 +105,15 @@ class Arena:
         return self._reached(1, version)
 
     def _reached(self, kind: int, word: int) -> bool:
-        with self._fence:
-            return all(self._words[8 * (2 * seat + kind)] >= word for seat in range(self._workers))
+        there = all(self._words[8 * (2 * seat + kind)] >= word for seat in range(self._workers))
+        self._keep_order()
+        return there
+
+    def _keep_order(self) -> None:
+        """Let nothing be read or written later, or sooner, than it stands here: other processors than x86 need it."""
+        for _ in range(2):  # whatever moves into a lock's hold stops between its release and the next hold
+            with self._fence:
+                pass
 
     def modest(self, version: int) -> bool:
         """Whether no sum of the gradients of a version, which are there, can be infinite."""

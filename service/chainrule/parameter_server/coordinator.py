@@ -168,11 +168,8 @@ class Coordinator:
         if outcome is Outcome.DIVERGED:
             self.books.warn_of(worker, f"has computed other numbers for shards {node} at step {version} than before")
         else:
-            self._state.stopped = True
-            self._failure = (
-                f"the loss or a gradient of shards {node} is not finite at step {version}: "
-                "a smaller optimizer.learning_rate may help"
-            )
+            what = f"the loss or a gradient of shards {node} is not finite at step {version}"
+            self.fail(f"{what}: a smaller optimizer.learning_rate may help")
 
     def _deliver(self) -> None:
         """Give every worker what it is to do now."""
@@ -234,6 +231,13 @@ class Coordinator:
         with self._lock:
             return self._state.watch.describe(self._state.memory, self._state.version, self._state.plan.steps)
 
+    def fail(self, reason: str) -> None:
+        """Let the job fail: it cannot go on."""
+        with self._lock:
+            self._state.stopped, self._failure = True, reason
+            self._deliver()
+            self._tell()
+
     def stop(self) -> None:
         """End the exchange with all workers before the job is complete."""
         with self._lock:
@@ -257,15 +261,11 @@ class Coordinator:
             for incarnation in self._state.expire(now):
                 self.books.news.leases_ended += 1
                 self.books.roll.lose(incarnation)
-                self.books.warn(
-                    f"worker {self.books.names[incarnation]} has been silent for too long; its shards go on"
-                )
+                self.books.warn_of(incarnation, "has been silent for too long; its shards go on")
             overtaken = self._state.overtake(now)
             for incarnation in overtaken.keys() - self._overtaken:
                 slowness = f"has taken {overtaken[incarnation]:.0f} times as long as the others so far"
-                self.books.warn(
-                    f"worker {self.books.names[incarnation]} {slowness}; its shards are computed elsewhere too"
-                )
+                self.books.warn_of(incarnation, f"{slowness}; its shards are computed elsewhere too")
             self._overtaken |= overtaken.keys()
             self._deliver()
 

@@ -78,6 +78,11 @@ class Talk(ABC):
                 self._take(message)
         except ChainruleError as error:
             self.fail(error)
+        except (OSError, DecodeError):
+            raise  # the worker has gone, or is none
+        except Exception as error:
+            self.coordinator.fail(f"the parameter server has met an error of its own: {error!r}")
+            raise
         finally:
             self.coordinator.leave(hello.incarnation)
 

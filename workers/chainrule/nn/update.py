@@ -11,6 +11,7 @@ from chainrule.nn.mean import Mean
 from chainrule.nn.parameters import Parameters
 from chainrule.nn.regularizers import add_l1_gradient, add_l2_gradient, limit_norms
 from chainrule.nn.schedules import Constant, Schedule
+from chainrule.nn.threads import LEAST
 
 CLIPPINGS: dict[str, Callable[[Parameters, float], None]] = {
     "value": clip_by_value,
@@ -49,8 +50,15 @@ class Update:
         return not (self.l1 or self.l2 or self.clipping or self.max_norm is not None)
 
     def apply_to_part(self, theta: Array, mean: Mean, slots: dict[str, Array], t: int, factor: float) -> None:
-        """Overwrite a part of θ and the same part of the slots, where the update is `element_wise`."""
-        self._at(t, factor).update(theta, mean, slots, t)
+        """Overwrite a part of θ and the same part of the slots, where the update is `element_wise`.
+
+        One thread does it: others are busy with the other parts.
+        """
+        optimizer = self._at(t, factor)
+        for start in range(0, theta.size, LEAST):
+            some = slice(start, start + LEAST)
+            g = Mean(tuple(part[some] for part in mean.parts), mean.weight)
+            optimizer.update(theta[some], g, {name: slot[some] for name, slot in slots.items()}, t)
 
     def _changed(self, theta: Parameters, mean: Mean) -> Parameters:
         """Return the mean gradient with what regularisers and clipping make of it."""
