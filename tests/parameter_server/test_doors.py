@@ -142,3 +142,6 @@ def test_an_error_that_nobody_foresaw_fails_the_job(behind, monkeypatch):
     push(stream, version, ALL, ones(behind))
     with pytest.raises(TrainingFailed, match="an error of its own: RuntimeError"):
         list(iter(behind.coordinator.next_report, None))
+    for thread in threading.enumerate():
+        if thread.name == "worker":
+            thread.join(SECONDS)  # its error is told in this test, where it is expected

@@ -60,7 +60,7 @@ def unpack(message: pb.Stretched) -> tuple[StretchStep, ...]:
     """Return the steps of a message. Raises ShapeMismatch."""
     nodes = message.nodes
     try:
-        rows = np.frombuffer(message.numbers, "<f8").reshape(-1, 2 * nodes + 4)
+        rows = np.frombuffer(message.numbers, "<f8").reshape(-1, 2 * nodes + len(Seconds._fields))
         digests = _items(message.digests, len(rows) * nodes, DIGEST_BYTES)
         layers = _items(message.layers, len(rows), len(message.layers) // max(1, len(rows)))
     except ValueError:

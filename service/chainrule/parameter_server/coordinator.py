@@ -232,9 +232,10 @@ class Coordinator:
             return self._state.watch.describe(self._state.memory, self._state.version, self._state.plan.steps)
 
     def fail(self, reason: str) -> None:
-        """Let the job fail: it cannot go on."""
+        """Let the job fail, unless it has ended."""
         with self._lock:
-            self._state.stopped, self._failure = True, reason
+            if not self._ended:
+                self._state.stopped, self._failure = True, reason
             self._deliver()
             self._tell()
 
