@@ -28,7 +28,7 @@ PATIENCE_SECONDS = 120.0
 """Training that does not go on within so long after a fault is lost."""
 NOTICE_SECONDS = 15.0
 """What has not been noticed by then has harmed nothing: a push that came twice."""
-SETTLED_SECONDS = 2.0
+SETTLED_SECONDS = 3.0
 CALM_SECONDS = (1.0, 6.0)
 """The time between a recovery and the next fault."""
 
