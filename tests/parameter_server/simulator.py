@@ -13,42 +13,19 @@ and the run ends. `python simulator.py --seed N` shows a schedule, event by even
 import argparse
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
 from unittest.mock import patch
 
 from simulated_job import draw_job, straight_line
 from simulated_server import Push, Server, Violation, hold
-from simulated_stretch import take
 from simulated_time import Timeline
+from simulated_worker import Worker
 
-from chainrule.data.work import Stretch, Work
 from chainrule.parameter_server import stretches
-from chainrule.parameter_server.plan import Outcome, Result, Snapshot
+from chainrule.parameter_server.plan import Snapshot
 from chainrule.parameter_server.reports import Report
-from chainrule.wire.errors import Fenced
 
 COMMAND = ".venv/bin/python tests/parameter_server/simulator.py"
 MANY_EVENTS = 30_000
-SECONDS_PER_SHARD = 0.2
-
-
-@dataclass(eq=False)
-class Worker:
-    """One incarnation; `inbox` is what it has not read, `todo` what it has to compute."""
-
-    incarnation: int
-    server: Server
-    slowness: float
-    local: bool  # it reads the weights where a step changes them
-    gone: bool = False
-    stalled_until: float = 0.0
-    inbox: deque[Any] = field(default_factory=deque)
-    todo: deque[Any] = field(default_factory=deque)
-    stretching: Work | None = None
-
-    def __str__(self) -> str:
-        return f"worker {self.incarnation}.{self.server.generation}"
 
 
 class Simulation:
@@ -142,82 +119,11 @@ class Simulation:
     def join(self) -> None:
         server = self.server
         local = self.near or self.time.chance(0.5)
-        worker = Worker(server.join(), server, self.rng.choice([1.0] * 7 + [10.0]), local)
+        slowness = self.rng.choice([1.0] * 7 + [10.0])
+        worker = Worker(self.job, server, self.send, self.end, slowness=slowness, local=local, lost=self.lost)
         self.workers.append(worker)
-        self.say(worker, "joins" if worker.slowness == 1 else "joins, 10 times slower than others")
-        server.open(worker.incarnation, lambda message: self.receive(worker, message), together=worker.local)
-        self.soon(1.0, worker, self.beat)
-
-    def soon(self, seconds: float, worker: Worker, action: Callable[[Worker], None]) -> None:
-        """Let a worker act, unless it is gone by then; while it is stalled it waits."""
-        self.later(seconds, self.act, worker, action)
-
-    def act(self, worker: Worker, action: Callable[[Worker], None]) -> None:
-        if worker.stalled_until > self.time.now:
-            self.soon(worker.stalled_until - self.time.now, worker, action)
-        elif not worker.gone:
-            action(worker)
-
-    def beat(self, worker: Worker) -> None:
-        try:
-            worker.server.coordinator.heartbeat(worker.server.generation, worker.incarnation)
-        except Fenced:
-            return
-        self.soon(1.0, worker, self.beat)
-
-    def receive(self, worker: Worker, message: Any) -> None:
-        worker.inbox.append(message)
-        self.act(worker, self.read)
-
-    def read(self, worker: Worker) -> None:
-        """Go through the messages up to the first one that gives work."""
-        if worker.inbox and worker.stretching is not None:
-            self.say(worker, "leaves its stretch")
-            worker.stretching = None
-        while worker.inbox and not worker.todo and worker.stretching is None and not worker.gone:
-            match worker.inbox.popleft():
-                case None:
-                    self.end(worker, "is sent away")
-                case Result(version, node, outcome):
-                    worker.server.told[worker.incarnation, version, node, outcome] += 1
-                    if outcome is Outcome.FENCED:
-                        self.end(worker, "is fenced")
-                case Work(stretch=Stretch()) as work:
-                    self.stretch(worker, work)
-                case Work() as work:
-                    live = worker.server.coordinator.live_weights
-                    weights = live if worker.local else live.copy()
-                    worker.todo += [(weights, work.version, node) for node in work.nodes]
-                    self.say(worker, f"begins with {', '.join(map(str, work.nodes))} of version {work.version}")
-                    self.compute(worker)
-
-    def stretch(self, worker: Worker, work: Work) -> None:
-        """Take steps with the others, unless a message comes before the end."""
-        server, worker.stretching = worker.server, work
-        steps, made = take(self.job, work, server.coordinator.live_weights, server.state.slots)
-        self.say(worker, f"begins with a stretch from version {work.version}, which has {len(steps)} steps")
-
-        def tell(worker: Worker) -> None:
-            if worker.stretching is work:
-                worker.stretching = None
-                self.say(worker, f"tells of the stretch from version {work.version}")
-                self.later(self.time.lag(), server.stretched, worker.incarnation, work.stretch.number, steps, made)
-
-        shards = sum(node.hi - node.lo for node in work.nodes)
-        self.soon(len(steps) * shards * SECONDS_PER_SHARD * worker.slowness * self.rng.uniform(0.7, 1.3), worker, tell)
-
-    def compute(self, worker: Worker) -> None:
-        *_, node = worker.todo[0]
-        seconds = (node.hi - node.lo) * SECONDS_PER_SHARD * worker.slowness
-        self.soon(seconds * self.rng.uniform(0.7, 1.3), worker, self.answer)
-
-    def answer(self, worker: Worker) -> None:
-        weights, version, node = worker.todo.popleft()
-        partial = self.job.partial(weights, version, node)
-        if self.time.chance(self.lost):
-            return self.end(worker, f"dies, and with it its push of {node} at version {version}")
-        self.send(Push(worker.incarnation, worker.server.generation, version, node, partial))
-        return self.compute(worker) if worker.todo else self.read(worker)
+        self.say(worker, "joins" if slowness == 1 else "joins, 10 times slower than others")
+        worker.begin()
 
     def send(self, push: Push) -> None:
         self.sent.append(push)
