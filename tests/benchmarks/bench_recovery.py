@@ -14,6 +14,7 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -68,6 +69,7 @@ class Trainer:
         network, steps = self.summary.network(self.spec), self.summary.steps_per_epoch(self.spec)
         self._gradient = Parameters.empty(network.sizes)
         self._computer = PartialComputer(self.spec, network, steps, dict(enumerate(shards)))
+        self.computing = 0.0  # seconds of the last step
 
     def step(self) -> None:
         """Compute, push, apply, report."""
@@ -84,8 +86,10 @@ class Trainer:
             self._state.complete_version((partial,))
 
     def _compute(self, version: int, node: Node) -> Partial:
-        weights = self._state.parameters
-        return self._computer.compute(weights, version, node, train=True, evaluate=False, into=self._gradient)
+        weights, began = self._state.parameters, time.perf_counter()
+        partial = self._computer.compute(weights, version, node, train=True, evaluate=False, into=self._gradient)
+        self.computing = time.perf_counter() - began
+        return partial
 
     def checkpoint(self, folder: Path) -> None:
         """Write one."""
@@ -102,28 +106,26 @@ def bench_costs(seconds: float, folder: Path) -> dict[str, float]:
     )
     times: dict[str, list[float]] = defaultdict(list)
 
-    def timed(name: str, work: Any) -> None:
+    def timed(name: str, work: Callable[[], None]) -> float:
         began = time.perf_counter()
         work()
         times[name].append(time.perf_counter() - began)
+        return times[name][-1]
 
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
-        timed("plain", plain.step)
-        timed("hashing", hashing.step)
-        timed("careless", careless.careless_step)
+        step = timed("plain", plain.step)
+        times["hash"].append(timed("hashing", hashing.step) - step)  # its thread slows the computation, too
+        careless_step = timed("careless", careless.careless_step)
+        times["books"].append((step - plain.computing) - (careless_step - careless.computing))
         timed("checkpoint", lambda: plain.checkpoint(folder))
+    median = {name: statistics.median(each) for name, each in times.items()}
     shares = (
-        statistics.median(times["checkpoint"]) / CHECKPOINT_SECONDS,  # as if no other thread took a part of it
-        _more(times["hashing"], times["plain"]),
-        _more(times["plain"], times["careless"]),
+        median["checkpoint"] / CHECKPOINT_SECONDS,  # as if no other thread took a part of it
+        median["hash"] / median["plain"],
+        median["books"] / median["plain"],
     )
     return dict(zip(BARS, shares, strict=True))
-
-
-def _more(with_it: list[float], without: list[float]) -> float:
-    """Return the share of the time that something takes: turns are compared each with the one beside it."""
-    return statistics.median(a / b - 1 for a, b in zip(with_it, without, strict=True))
 
 
 def bench_recoveries(folder: Path, rounds: int) -> dict[str, list[float]]:
