@@ -140,11 +140,10 @@ def test_training_goes_on_after_the_parameter_server_is_killed(service, disturbe
 
 
 def test_training_goes_on_after_a_worker_is_killed(service, disturbed):
-    launcher = children_of(service, "chainrule.worker")[0]
-    raylets = [process for process in launcher.children(recursive=True) if "raylet" in process.name()]
-    workers = Processes(service.process.pid).of("worker")
+    processes = Processes(service.process.pid)
+    (raylet,), workers = processes.of("raylet"), processes.of("worker")
     assert len(workers) == 2
-    assert [process for process in raylets[0].children() if "IDLE" in process.name()] == []  # none in vain
+    assert not any("IDLE" in process.name() for process in raylet.children())  # none in vain
     with Client(service.address) as client:
         seen = client.get(disturbed).events
         workers[0].kill()
@@ -174,10 +173,14 @@ def test_a_whole_ray_is_started_after_a_part_of_it_is_killed(service, disturbed)
     processes = Processes(service.process.pid)
     server = processes.of("parameter server")
     for kind in ("launcher", "raylet", "Ray head"):
+        before = processes.of("worker")
         (killed,) = processes.of(kind)
         killed.kill()
-        until(service, disturbed, state="RUNNING", workers=0)
-        until(service, disturbed, state="RUNNING", workers=2)
+        _, alive = psutil.wait_procs(before, timeout=60)
+        assert alive == []
+        for event in service.follow(disturbed):
+            if event["job"]["workers"] == 2 and len(processes.of("worker")) == 2:
+                break
     trained_a_while(service, disturbed)
     assert processes.of("parameter server") == server
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import suppress
 
 import psutil
 
@@ -15,8 +16,11 @@ def waiting_workers(service):
     """Wait until two workers wait, and return their process ids."""
     end, pause = time.monotonic() + SECONDS, threading.Event()
     while time.monotonic() < end:
-        everyone = psutil.Process(service.process.pid).children(recursive=True)
-        waiting = {process.pid for process in everyone if process.name() == WAITING}
+        waiting = set()
+        for process in psutil.Process(service.process.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                if process.name() == WAITING:
+                    waiting.add(process.pid)
         if len(waiting) == 2:
             return waiting
         pause.wait(0.1)  # Ray tells nobody
