@@ -70,9 +70,9 @@ class CheckedState(TrainingState):
             self._check(step, before, shards)
         return outcome, step
 
-    def commit(self, stretch: Ongoing, weights: np.ndarray, slots: Mapping[str, np.ndarray]) -> list[Step]:
+    def commit(self, stretch: Ongoing, weights: np.ndarray, slots: Mapping[str, np.ndarray], now: float) -> list[Step]:
         before = self.version
-        steps = super().commit(stretch, weights, slots)
+        steps = super().commit(stretch, weights, slots, now)
         hold([step.version for step in steps] == list(range(before, self.version)), f"N2: {steps} follow {before}")
         self.stretched += len(steps) * len(stretch.nodes)
         hold(self.parameters.flat.tobytes() == self.truth.weights.get(self.version), f"N4: {self.version} differs")
@@ -115,7 +115,7 @@ class Server:
         self.time, self.generation, self.joined = time, generation, 0
         self.coordinator = Coordinator(self.state, time.clock)
         self.coordinator.books._changed = Changed()
-        self.coordinator._arenas = self.arenas = Arenas()
+        self.coordinator.together.arenas = self.arenas = Arenas()
         self.alive, self.ended = True, False
         self.alarm: float | None = None
         self.delivered, self.counted, self.told = 0, Counter[str](), Counter[Any]()

@@ -214,7 +214,7 @@ def simulate(seed: int, tell: Callable[[str], None] | None = None) -> Simulation
     """Run the schedule of a seed. Raises AssertionError with the command that runs it again."""
     simulation = Simulation(seed, tell)
     try:
-        with patch.multiple(stretches, SECONDS=20.0, LEAST=1):  # simulated steps are long
+        with patch.multiple(stretches, SECONDS=20.0, LEAST_STEPS=1):  # simulated steps are long
             simulation.run()
     except Exception as error:
         raise AssertionError(f"{error!r}; to see it step by step: {COMMAND} --seed {seed}") from error

@@ -1,4 +1,8 @@
+import tempfile
+from types import SimpleNamespace
+
 import numpy as np
+import psutil
 import pytest
 
 from chainrule.data.shard_tree import Node
@@ -28,6 +32,19 @@ def test_what_a_worker_writes_is_read(arenas):
     assert (state.theta.tolist(), state.slots["velocity"].tolist()) == ([3.0] * 5, [4.0] * 5)
     with pytest.raises(ValueError, match="read-only"):
         state.theta[0] = 1
+
+
+def test_one_that_cannot_be_made_leaves_nothing_behind(arenas, monkeypatch):
+    """What was closed is not closed again: its number may be another file's by then."""
+    first = arenas.of(stretch(1))
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=0))
+    with pytest.raises(OSError, match="MB are needed"):
+        arenas.of(stretch(2, given_up=1))
+    monkeypatch.undo()
+    with tempfile.TemporaryFile() as another:
+        assert another.fileno() == first.descriptor
+        arenas.of(stretch(2, given_up=1))
+        another.write(b"still open")
 
 
 def test_it_is_the_same_as_long_as_stretches_end_well(arenas):

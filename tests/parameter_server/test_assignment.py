@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chainrule.data.shard_tree import Node
-from chainrule.parameter_server.assignment import Assignment
+from chainrule.parameter_server.assignment import PROOF, Assignment
 
 ACTIONS = st.sampled_from(["deal", "add", "remove", "take", "take", "answer", "answer", "answer", "look", "look"])
 MOVES = st.lists(st.tuples(ACTIONS, st.integers(0, 100), st.floats(0, 2)), max_size=60)
@@ -178,6 +178,22 @@ def test_who_was_overtaken_takes_part_again_once_it_has_answered(overtaken):
     assert [len(overtaken.take(worker, 30.0)) for worker in (1, 2)] == [1, 1]
 
 
+def test_who_was_overtaken_is_relied_on_again_after_many_answers_in_time(overtaken):
+    """One hiccup must not keep workers from taking steps among themselves for ever."""
+    answer(overtaken, 2, 0, Node(1, 2), 17.0)
+    overtaken.remove(1)
+    overtaken.add(3)
+    for version in range(1, PROOF):
+        overtaken.deal(version)
+        assert overtaken.fresh() == {}
+        for worker in (2, 3):
+            for node in overtaken.take(worker, 20.0):
+                answer(overtaken, worker, version, node, 21.0)
+    for version in (PROOF, PROOF + 1):
+        overtaken.deal(version)
+    assert overtaken.fresh().keys() == {2, 3}
+
+
 def test_what_nobody_owes_goes_to_one_who_has_caught_up(overtaken):
     overtaken.take(1, 16.0)
     answer(overtaken, 1, 0, Node(1, 2), 18.0)
@@ -188,7 +204,7 @@ def test_what_nobody_owes_goes_to_one_who_has_caught_up(overtaken):
     assert overtaken.take(2, 20.0) == (Node(0, 2),)
 
 
-def test_help_is_asked_first_of_those_who_were_never_overtaken(overtaken):
+def test_help_is_asked_first_of_those_who_were_not_overtaken_lately(overtaken):
     for worker in (3, 4):
         overtaken.add(worker)
     answer(overtaken, 2, 0, Node(1, 2), 20.0)

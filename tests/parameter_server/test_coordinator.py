@@ -1,7 +1,11 @@
+from types import SimpleNamespace
+
 import numpy as np
+import psutil
 import pytest
 
 from chainrule.data.shard_tree import Node
+from chainrule.data.work import Work
 from chainrule.parameter_server.coordinator import Coordinator
 from chainrule.parameter_server.plan import Outcome, Result
 from chainrule.wire.errors import Fenced, ShapeMismatch, TrainingFailed
@@ -130,6 +134,22 @@ def test_who_is_overtaken_again_and_again_is_warned_of_once(toy, threads, clock)
     report = coordinator.next_report()
     assert report.pushes["stale"] == 2
     assert len(report.warnings) == 1
+
+
+def test_without_memory_for_a_stretch_steps_go_on_and_one_warning_says_so(toy, clock, monkeypatch):
+    coordinator = Coordinator(toy.new_state(shards=2, steps=9, steps_per_epoch=9, validates=False), clock)
+    worker, messages = coordinator.join("w"), []
+    coordinator.attach(worker, messages.append, together=True)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=0))
+    while not coordinator.complete:
+        work = [message for message in messages if isinstance(message, Work)][-1]
+        assert work.stretch is None
+        clock.now += 0.01
+        push(toy, coordinator, worker, (work, coordinator.live_weights))
+    report = coordinator.next_report()
+    assert [step.version for step, _ in report.steps] == list(range(9))
+    (warning,) = report.warnings
+    assert "no shared memory for workers of this host" in warning
 
 
 def test_a_push_of_an_older_generation_is_not_answered_to_a_new_worker_of_the_same_number(toy):

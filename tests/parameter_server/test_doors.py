@@ -1,5 +1,6 @@
 """What workers find behind either door."""
 
+import errno
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -91,7 +92,8 @@ def test_who_has_no_lease_is_fenced(behind, incarnation, generation):
 
 
 def test_a_worker_of_another_generation_takes_nobodys_place(behind):
-    _, incarnation = behind.enter()
+    stream, incarnation = behind.enter()
+    work_of(stream.messages())  # the threads that serve it are there
     before = set(threading.enumerate())
     stranger, _ = behind.enter(incarnation, generation=6)
     others = set(threading.enumerate()) - before
@@ -101,6 +103,32 @@ def test_a_worker_of_another_generation_takes_nobodys_place(behind):
     for thread in others:
         thread.join(SECONDS)
     assert behind.coordinator.knows(GENERATION, incarnation)
+
+
+class Scarce:
+    """A listener that has no file descriptor for the next connection."""
+
+    def __init__(self, listener):
+        self.listener, self.failures = listener, 1
+
+    def accept(self):
+        if self.failures:
+            self.failures -= 1
+            raise OSError(errno.EMFILE, "Too many open files")
+        return self.listener.accept()
+
+    def __getattr__(self, name):
+        return getattr(self.listener, name)
+
+
+def test_a_door_that_could_let_nobody_in_once_does_so_later(behind):
+    behind.door._listener = scarce = Scarce(behind.door._listener)
+    first, _ = behind.enter()
+    work_of(first.messages())
+    second, _ = behind.enter()
+    first.close()
+    work_of(second.messages())
+    assert scarce.failures == 0
 
 
 def test_a_stop_is_told(behind):

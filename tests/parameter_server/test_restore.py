@@ -70,7 +70,7 @@ def test_the_plan_is_that_of_the_job_and_its_data(job):
 
 def test_a_huge_network_is_refused_in_a_sentence_with_what_it_needs():
     network = Network((1_000_000, 10_000_000, 2), ("relu", "softmax"), "cross_entropy")
-    with pytest.raises(TooMuch, match=r"10,000,030,000,002 weights and biases .* needs 240,000\.7 GB, but .* are free"):
+    with pytest.raises(TooMuch, match=r"10,000,030,000,002 weights and biases .* needs 320,001\.0 GB, but .* are free"):
         check_memory(network, 2)
 
 

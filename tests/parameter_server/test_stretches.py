@@ -18,18 +18,27 @@ def told(count, nodes=1, loss=1.0):
     return [StretchStep((Sums(loss, 2.0),) * nodes, (bytes(DIGEST_BYTES),) * nodes, b"", Seconds(1, 0, 0, 0))] * count
 
 
+def take_a_step(state, toy, began, seconds):
+    """Take a step in the usual way, by the workers that there are."""
+    version = state.version
+    works = {worker: state.take_work(worker, began) for worker in state.members}
+    for worker, work in works.items():
+        for node in work.nodes if work else ():
+            partial = toy.partial_of(state.parameters.flat, work, node)
+            state.push(worker, 1, version, node, partial, began + seconds)
+    state.stretches.stepped(began + seconds)
+
+
 @pytest.fixture
 def begun(toy):
     """A state of long epochs and two workers; `begin()` takes one step in the usual way and begins a stretch."""
 
     def begin(seconds=0.01, able=(1, 2), **changes):
         state = toy.new_state(**{"steps": 100, "steps_per_epoch": 50, "validates": False} | changes)
-        workers = [state.join(0.0), state.join(0.0)]
+        for _ in range(2):
+            state.join(0.0)
         state.start_at(0)
-        for worker in workers:
-            work = state.take_work(worker, 0.0)
-            for node in work.nodes:
-                state.push(worker, 1, 0, node, toy.partial_of(state.parameters.flat, work, node), seconds)
+        take_a_step(state, toy, 0.0, seconds)
         state.begin_stretch(able, seconds)
         return state
 
@@ -60,6 +69,36 @@ def test_without_enough_usual_steps_there_is_none(begun, changes):
     assert begun(**changes).stretches.present is None
 
 
+@pytest.mark.parametrize("change", ["a worker leaves", "a worker dies", "a worker joins"])
+def test_before_a_stretch_the_same_workers_have_taken_a_step_with_the_same_shards(begun, toy, change):
+    """Where shards are dealt anew a step takes another time, and who gets some may have to fetch them first."""
+    state = begun(able=())
+    if change == "a worker joins":
+        state.join(0.0)
+    elif change == "a worker dies":
+        state.leave(2)
+    else:
+        state.dismiss(2)
+    for version in (1, 2, 3):
+        state.begin_stretch((1, 2, 3), 1.0)
+        assert (state.stretches.present is None) is (version < 3)
+        if version < 3:
+            take_a_step(state, toy, 1.0, 0.01)
+
+
+def test_the_pace_of_a_stretch_makes_the_next_one_shorter_and_one_can_always_be_tried(begun, toy):
+    state = begun(steps=1000, steps_per_epoch=500)
+    for seconds, expected in [(1.0, 25), (0.04, 50), (99.0, stretches.LEAST_STEPS)]:
+        stretch = state.stretches.present
+        count, began = stretch.until - stretch.version, stretch.began
+        for worker in (1, 2):
+            state.finish_stretch(worker, stretch.number, told(count))
+        state.commit(stretch, NONE, {}, began + seconds)
+        take_a_step(state, toy, began + seconds, 0.01)
+        state.begin_stretch((1, 2), began + seconds)
+        assert state.stretches.present.until - state.version == pytest.approx(expected, abs=1)
+
+
 def test_epochs_that_are_validated_end_a_stretch_and_others_do_not(begun):
     assert begun(steps_per_epoch=20, validates=True).stretches.present.until == 20
     assert begun(steps_per_epoch=20).stretches.present.until == 51
@@ -80,7 +119,7 @@ def test_a_stretch_counts_when_both_have_told(begun):
     assert state.finish_stretch(1, number, told(until - 1)) is None
     assert state.version == 1
     stretch = state.finish_stretch(2, number, told(until - 1, loss=3.0))
-    steps = state.commit(stretch, np.float32([1, 2, 3]), {"velocity": np.float32([4, 5, 6])})
+    steps = state.commit(stretch, np.float32([1, 2, 3]), {"velocity": np.float32([4, 5, 6])}, 0.2)
     assert [step.version for step in steps] == list(range(1, until))
     assert {step.training for step in steps} == {Sums(4.0, 4.0)}
     assert state.version == until
@@ -94,7 +133,7 @@ def test_one_that_ends_at_once_changes_nothing(begun):
     state = begun()
     before, number = state.parameters.flat.tobytes(), state.stretches.present.number
     state.finish_stretch(1, number, [])
-    assert state.commit(state.finish_stretch(2, number, []), NONE, {}) == []
+    assert state.commit(state.finish_stretch(2, number, []), NONE, {}, 0.2) == []
     assert (state.version, state.parameters.flat.tobytes()) == (1, before)
     assert state.take_work(1, 1.0).stretch is None
 
@@ -129,16 +168,16 @@ def test_a_late_stretch_is_given_up_and_the_next_one_waits_for_more_steps(begun,
     assert state.next_look() <= deadline
     for worker in (1, 2):
         state.members.beat(worker, deadline)
-    assert state.overtake(deadline - 0.01) == {}
+    state.finish_stretch(1, state.stretches.present.number, told(3))
+    assert state.overdue(deadline - 0.01) == set()
     assert state.stretches.present is not None
-    state.overtake(deadline)
+    assert state.overdue(deadline) == {2}
     for version in (1, 2, 3):
         state.begin_stretch((1, 2), deadline)
         assert (state.stretches.present is None) is (version < 3)
-        for worker in (1, 2) if version < 3 else ():
-            work = state.take_work(worker, deadline)
-            node = work.nodes[0]
-            state.push(worker, 1, version, node, toy.partial_of(state.parameters.flat, work, node), deadline + 0.01)
+        if version < 3:
+            take_a_step(state, toy, deadline, 0.01)
+    assert state.stretches.present.until == 3 + int(stretches.SECONDS / 0.01 / stretches.LATE), "it is shorter, too"
 
 
 def test_a_push_does_not_count_in_a_stretch(begun, toy):
@@ -162,5 +201,5 @@ def test_a_dismissed_worker_stays_to_the_end_of_its_stretch(begun):
     state.dismiss(2)
     for worker in (1, 2):
         done = state.finish_stretch(worker, stretch.number, told(3))
-    state.commit(done, NONE, {})
+    state.commit(done, NONE, {}, 0.2)
     assert list(state.members) == [1]

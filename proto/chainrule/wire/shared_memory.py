@@ -15,8 +15,12 @@ AVAILABLE = hasattr(os, "memfd_create")
 def create(count: int) -> int:
     """Return the file descriptor of room for so many float32. It cannot shrink, which would kill whoever reads."""
     descriptor = os.memfd_create("chainrule", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    os.ftruncate(descriptor, max(1, 4 * count))
-    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+    try:
+        os.ftruncate(descriptor, max(1, 4 * count))
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+    except OSError:
+        os.close(descriptor)
+        raise
     return descriptor
 
 

@@ -1,6 +1,9 @@
 """The shared memory of stretches, as their server sees it."""
 
+import errno
 import os
+
+import psutil
 
 from chainrule.data.shard_tree import Node
 from chainrule.parameter_server.stretches import Ongoing
@@ -12,6 +15,9 @@ class OwnArena:
     """An arena that this process has made. It is mapped only while it is read: its memory is the workers'."""
 
     def __init__(self, layout: Layout) -> None:
+        """Raise OSError where it would take more than half of the free memory, or cannot be made."""
+        if 2 * 4 * layout.count > (free := psutil.virtual_memory().available):
+            raise OSError(errno.ENOMEM, f"{4 * layout.count / 1e6:,.0f} MB are needed, of {free / 1e6:,.0f} MB free")
         self._layout, self.descriptor = layout, shared_memory.create(layout.count)
 
     def state(self) -> State:
@@ -36,11 +42,12 @@ class Arenas:
         self._arena: OwnArena | None = None
 
     def of(self, stretch: Ongoing) -> OwnArena:
-        """Return the arena of a stretch."""
+        """Return the arena of a stretch. Raises OSError where there is no memory for one."""
         use = stretch.given_up, stretch.shares
         if self._arena is None or use != self._used:
             if self._arena is not None:
                 self._arena.close()
+                self._arena = None
             self._arena = OwnArena(Layout(self._size, self._slots, len(stretch.shares), len(stretch.nodes)))
             self._used = use
         return self._arena

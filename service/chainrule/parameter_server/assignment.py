@@ -7,15 +7,18 @@ from dataclasses import dataclass, field
 from chainrule.data.shard_tree import Node, deal, largest_nodes
 from chainrule.parameter_server.pace import Pace
 
+PROOF = 16
+"""Who was overtaken is trusted again after so many answers that came in time."""
 
-@dataclass
+
+@dataclass(eq=False)
 class _Worker:
-    """What is wanted from a worker at this version, what it computes since when, and whether it ever was too slow."""
+    """What is wanted from a worker at this version, what it computes since when, and what it has `to_prove`."""
 
     owed: list[Node] = field(default_factory=list)
     computing: set[tuple[int, Node]] = field(default_factory=set)
     since: float = 0.0
-    overtaken: bool = False
+    to_prove: int = 0  # so many answers in time until it is trusted again
 
     def told(self, version: int) -> list[Node]:
         return [node for node in self.owed if (version, node) in self.computing]
@@ -39,6 +42,8 @@ class Assignment:
         self._shards, self._apart, self._version = shards, apart, 0
         self._workers: dict[int, _Worker] = {}
         self._unassigned = self._nodes(0, shards)
+        self._busy: list[_Worker] = []
+        self._as_before = False  # the same workers were dealt the same shards as at the deal before
         self._shared: set[Node] = set()  # owed by two
         self._pace = Pace()
 
@@ -51,6 +56,7 @@ class Assignment:
         busy = self._free()[: self._shards]
         for worker, (lo, hi) in zip(busy, deal(self._shards, len(busy)), strict=True):
             worker.owed = self._nodes(lo, hi)
+        self._as_before, self._busy = busy == self._busy, busy
         self._unassigned = [] if busy else self._nodes(0, self._shards)
 
     def _nodes(self, lo: int, hi: int) -> list[Node]:
@@ -74,6 +80,7 @@ class Assignment:
         free = self._free()
         while self._unassigned and free:
             min(free, key=lambda worker: len(worker.owed)).owed.append(self._unassigned.pop(0))
+            self._as_before = False
 
     def _free(self) -> list[_Worker]:
         """Return those who are not behind."""
@@ -106,6 +113,7 @@ class Assignment:
             return
         if version == self._version and node in its.owed:
             self._pace.add(worker, node.hi - node.lo, now - its.since)
+            its.to_prove = max(0, its.to_prove - 1)
         its.computing.remove((version, node))
         its.since = now
         self._reassign()
@@ -118,9 +126,12 @@ class Assignment:
                 worker.owed.remove(node)
 
     def fresh(self) -> dict[int, tuple[Node, ...]]:
-        """Return what each worker owes, where nobody was told yet, nothing has come and none is slow; else nothing."""
+        """Return what each worker owes, where that is what it owed at the last version, and all can be relied on.
+
+        Else return nothing, as where somebody was told already, or something has come.
+        """
         workers = self._workers.values()
-        if any(worker.computing or worker.overtaken or not worker.owed for worker in workers):
+        if not self._as_before or any(worker.computing or worker.to_prove or not worker.owed for worker in workers):
             return {}
         whole = sum(node.hi - node.lo for worker in workers for node in worker.owed) == self._shards
         return {number: tuple(worker.owed) for number, worker in self._workers.items()} if whole else {}
@@ -142,7 +153,7 @@ class Assignment:
             for node in late[: len(idle)]:
                 idle.pop(0).owed.append(node)
                 self._shared.add(node)
-                worker.overtaken = True
+                worker.to_prove = PROOF
                 overtaken[number] = self._pace.times(number, self._load(worker), now - worker.since)
         return overtaken
 
@@ -170,5 +181,5 @@ class Assignment:
 
 
 def _by_trust(workers: Iterable[_Worker]) -> list[_Worker]:
-    """Return first those who were never overtaken."""
-    return sorted(workers, key=lambda worker: worker.overtaken)
+    """Return first those who have nothing to prove."""
+    return sorted(workers, key=lambda worker: worker.to_prove > 0)

@@ -20,6 +20,7 @@ class Books:
 
     def __init__(self, lock: threading.RLock, now: float) -> None:
         self.news, self.roll, self.names = News(), Roll(now), dict[int, str]()
+        self._warned: set[object] = set()
         self._stopwatch, self._lock, self._changed = Stopwatch(now), lock, threading.Condition(lock)
 
     def join(self, incarnation: int, name: str) -> None:
@@ -45,9 +46,20 @@ class Books:
             self.news.warnings.append(message)
             self.tell()
 
-    def warn_of(self, worker: int, what: str) -> None:
-        """Warn of a worker."""
-        self.warn(f"worker {self.names[worker]} {what}")
+    def warn_once(self, key: object, message: str) -> None:
+        """Warn, unless there has been a warning with this key."""
+        with self._lock:
+            if key not in self._warned:
+                self._warned.add(key)
+                self.warn(message)
+
+    def warn_of(self, worker: int, what: str, *, once: str = "") -> None:
+        """Warn of a worker; of what is to be told `once`, by this name, only the first time."""
+        message = f"worker {self.names[worker]} {what}"
+        if once:
+            self.warn_once((worker, once), message)
+        else:
+            self.warn(message)
 
     def tell_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Add a checkpoint that has been written to the next report."""

@@ -12,7 +12,6 @@ from typing import Any, TypeAlias
 from chainrule.data.shard_tree import Node
 from chainrule.data.work import Work
 from chainrule.nn import Array
-from chainrule.parameter_server.arenas import Arenas, OwnArena
 from chainrule.parameter_server.books import Books
 from chainrule.parameter_server.hashing import Hashing
 from chainrule.parameter_server.inspection import Inspection
@@ -20,7 +19,7 @@ from chainrule.parameter_server.phases import UNKNOWN, Seconds
 from chainrule.parameter_server.plan import Outcome, Result, Snapshot
 from chainrule.parameter_server.reports import Report
 from chainrule.parameter_server.state import TrainingState
-from chainrule.parameter_server.stretches import Ongoing
+from chainrule.parameter_server.together import Together
 from chainrule.wire.errors import Fenced, TrainingFailed
 from chainrule.wire.faults import fail_at
 from chainrule.wire.layers import LayerActivity
@@ -46,11 +45,10 @@ class Coordinator:
         self._hashing = Hashing(state, self._lock, lambda: self._ended)
         self._streams: dict[int, Deliver] = {}
         self._dismissed: set[str] = set()
-        self._overtaken: set[int] = set()
         self._failure: str | None = None
         self.books = Books(self._lock, clock())
-        self._arenas = Arenas(state.parameters.flat.size, state.update.slots)
-        self._together: set[int] = set()
+        self.together = Together(state, self.books, self._hashing, clock)
+        self._near: set[int] = set()  # who may take stretches
 
     @property
     def generation(self) -> int:
@@ -100,7 +98,7 @@ class Coordinator:
         """Deliver a worker's messages until its lease, its time or the job has ended; stretches too, if `together`."""
         with self._lock:
             if together:
-                self._together.add(incarnation)
+                self._near.add(incarnation)
             self._streams[incarnation] = deliver
             self._deliver()
 
@@ -146,6 +144,8 @@ class Coordinator:
             judged = self._clock()
             outcome, step = self._state.push(incarnation, generation, version, node, partial, judged)
             applied = self._clock()
+            if step is not None:
+                self._state.stretches.stepped(applied)
             fail_at("server.after_apply")
             if generation == self.generation and incarnation in self._streams:
                 self._streams[incarnation](Result(version, node, outcome))
@@ -174,38 +174,22 @@ class Coordinator:
     def _deliver(self) -> None:
         """Give every worker what it is to do now."""
         now = self._clock()
-        self._state.begin_stretch(self._together & self._streams.keys(), now)
+        self.together.begin(self._near & self._streams.keys(), now)
         for incarnation, deliver in tuple(self._streams.items()):
             if self._ended or incarnation not in self._state.members:
                 del self._streams[incarnation]
-                self._together.discard(incarnation)
+                self._near.discard(incarnation)
                 deliver(None)
             elif (work := self._state.take_work(incarnation, now)) is not None:
                 deliver(work)
 
-    def arena(self) -> OwnArena | None:
-        """Return the arena of the present stretch. It is called under the lock, by who delivers."""
-        stretch = self._state.stretches.present
-        return None if stretch is None else self._arenas.of(stretch)
-
     def stretched(self, incarnation: int, generation: int, number: int, steps: Sequence[StretchStep]) -> None:
         """Take what a worker has done in a stretch; the last one's word makes it count. Raises ShapeMismatch."""
         with self._lock:
-            fail_at("stretch.before_commit")
-            self._hashing.finish()
-            own = generation == self.generation
-            if own and (stretch := self._state.finish_stretch(incarnation, number, steps)) is not None:
-                self._commit(stretch)
+            if generation == self.generation:
+                self.together.take(incarnation, number, steps)
             self._deliver()
             self._tell()
-
-    def _commit(self, stretch: Ongoing) -> None:
-        made = self._arenas.of(stretch).state()
-        steps = self._state.commit(stretch, made.theta, made.slots)
-        fail_at("stretch.after_commit")
-        if steps:
-            self._hashing.take()
-        self.books.stretch(stretch, steps, self._state.parameters.sizes, self._clock())
 
     def hash_weights(self) -> None:
         """Hash each version while workers compute with it, until the job has ended."""
@@ -263,11 +247,10 @@ class Coordinator:
                 self.books.news.leases_ended += 1
                 self.books.roll.lose(incarnation)
                 self.books.warn_of(incarnation, "has been silent for too long; its shards go on")
-            overtaken = self._state.overtake(now)
-            for incarnation in overtaken.keys() - self._overtaken:
-                slowness = f"has taken {overtaken[incarnation]:.0f} times as long as the others so far"
-                self.books.warn_of(incarnation, f"{slowness}; its shards are computed elsewhere too")
-            self._overtaken |= overtaken.keys()
+            for incarnation, times in self._state.overtake(now).items():
+                slowness = f"has taken {times:.0f} times as long as the others so far"
+                self.books.warn_of(incarnation, f"{slowness}; its shards are computed elsewhere too", once="overtaken")
+            self.together.look(now)
             self._deliver()
 
     def next_report(self) -> Report:

@@ -26,6 +26,8 @@ from chainrule.wire.stretched import unpack
 NOTHING = np.empty(0, np.float32)
 HELLO_SECONDS = 10.0
 """Who connects and has said nothing by then is no worker."""
+ACCEPT_SECONDS = 0.1
+"""So long a door that could let nobody in waits: there may be a file descriptor for a connection by then."""
 
 
 class Talk(ABC):
@@ -130,6 +132,7 @@ class Door(ABC):
 
     def __init__(self, listener: socket.socket) -> None:
         self.secret, self._listener = secrets.token_bytes(16), listener
+        self._closed = threading.Event()
 
     @abstractmethod
     def talk(self, connection: socket.socket) -> contextlib.AbstractContextManager[Talk]:
@@ -141,11 +144,14 @@ class Door(ABC):
             try:
                 connection, _ = self._listener.accept()
             except OSError:
-                return
+                if self._closed.wait(ACCEPT_SECONDS):
+                    return
+                continue
             threading.Thread(target=self._welcome, args=(connection,), name="worker", daemon=True).start()
 
     def close(self) -> None:
         """Let nobody in any more."""
+        self._closed.set()
         with contextlib.suppress(OSError):  # not on every system
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()

@@ -27,7 +27,7 @@ class Hashing:
     def follow(self) -> None:
         """Hash each version as soon as it is there, until the job has ended. Small weights need no thread."""
         while self._state.parameters.flat.nbytes >= ASIDE_BYTES and not self._ended():
-            if self._wanted:
+            if self._wanted and self._state.stretches.present is None:  # there, workers do
                 self._hash_aside()
             else:
                 self._changed.wait()
@@ -45,10 +45,14 @@ class Hashing:
 
     def finish(self) -> None:
         """See that the present weights have been hashed, before a step changes them."""
-        while self._busy:
-            self._changed.wait()
+        self.pause()
         if self._wanted:
             self._fingerprint = fingerprint(self._state.parameters)
+
+    def pause(self) -> None:
+        """Wait until nobody reads the present weights."""
+        while self._busy:
+            self._changed.wait()
 
     def take(self) -> bytes | None:
         """Return the hash of the weights that a step has just changed, None where it was not wanted."""

@@ -83,7 +83,7 @@ class LocalTalk(Talk):
 
     def send_work(self, work: Work) -> None:
         """Send what is to be done; with the first stretch in an arena comes its descriptor."""
-        arena = self.coordinator.arena() if work.stretch else None
+        arena = self.coordinator.together.arena() if work.stretch else None
         known, self._arena = self._arena, arena or self._arena
         self._send(work_message(work), [] if arena is None or arena is known else [arena.descriptor])
 

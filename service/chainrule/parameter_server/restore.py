@@ -69,9 +69,9 @@ def _zeros(size: int) -> Array:
 
 
 def check_memory(network: Network, slots: int) -> None:
-    """Raise TooMuch where weights, snapshot, slots and two partials in flight are more than the free memory."""
+    """Raise TooMuch where weights and slots, a snapshot of them and two partials are more than the free memory."""
     count = parameter_count(network.sizes)
-    needed, free = 4 * count * (4 + slots), psutil.virtual_memory().available
+    needed, free = 4 * count * (2 * (1 + slots) + 2), psutil.virtual_memory().available
     if needed > free:
         raise TooMuch(
             f"the network has {count:,} weights and biases and its parameter server needs {needed / 1e9:,.1f} GB, "

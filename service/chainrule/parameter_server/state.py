@@ -94,13 +94,18 @@ class TrainingState:
     def overtake(self, now: float) -> dict[int, float]:
         """Let idle workers compute too what others are late with.
 
-        Return the late workers, each with how many times the median it has taken so far. A late stretch is given up.
+        Return the late workers, each with how many times the median it has taken so far.
         """
-        if self.stretches.present is None:
-            return self._assignment.overtake(now)
-        if now >= self.stretches.present.deadline:
-            self.give_up()
-        return {}
+        return {} if self.stretches.present else self._assignment.overtake(now)
+
+    def overdue(self, now: float) -> set[int]:
+        """Give up a stretch that is late, and return the workers that have not told of it."""
+        stretch = self.stretches.present
+        if stretch is None or now < stretch.deadline:
+            return set()
+        self.stretches.overdue(stretch)
+        self._assignment.recall()
+        return stretch.missing
 
     def lags(self) -> dict[int, int]:
         """Return how many versions each live worker is behind with what it still computes."""
@@ -112,15 +117,17 @@ class TrainingState:
         moments = (self.members.next_end(), late)
         return min((moment for moment in moments if moment is not None), default=None)
 
-    def begin_stretch(self, able: Collection[int], now: float) -> None:
+    def begin_stretch(self, able: Collection[int], now: float) -> Ongoing | None:
         """Let the workers take steps among themselves, where all are `able` to and everything is as usual."""
         unusual = self.stretches.present or self._dismissed or self.complete or self.stopped
         if unusual or not self.update.element_wise or not all(worker in able for worker in self.members):
-            return
-        count = self.stretches.room(self.version)
-        if count and (shares := self._assignment.fresh()):
-            most = most_steps(max(map(len, shares.values())), len(self.parameters.W))
-            self.stretches.begin(self.version, min(count, most), shares, self.watch.factor(self.memory), now)
+            return None
+        count = self.stretches.longest(self.version)
+        shares = self._assignment.fresh() if count else {}
+        if not shares:
+            return None
+        count = min(count, most_steps(max(map(len, shares.values())), len(self.parameters.W)))
+        return self.stretches.begin(self.version, count, shares, self.watch.factor(self.memory), now)
 
     def finish_stretch(self, incarnation: int, number: int, steps: Sequence[StretchStep]) -> Ongoing | None:
         """Note what a worker has done in a stretch, and return it once all have. Raises ShapeMismatch."""
@@ -134,7 +141,7 @@ class TrainingState:
             return None
         return stretch
 
-    def commit(self, stretch: Ongoing, weights: Array, slots: Mapping[str, Array]) -> list[Step]:
+    def commit(self, stretch: Ongoing, weights: Array, slots: Mapping[str, Array], now: float) -> list[Step]:
         """Take over a stretch and what it has made of weights and slots; return its steps."""
         steps = [
             self._committed(stretch, version, told) for version, told in enumerate(stretch.steps(), stretch.version)
@@ -144,7 +151,7 @@ class TrainingState:
             for name, slot in slots.items():
                 np.copyto(self.slots[name], slot)
         self._assignment.recall()
-        self.stretches.end(len(steps))
+        self.stretches.end(stretch, len(steps), now)
         self.start_at(stretch.version + len(steps))
         return steps
 
@@ -165,7 +172,7 @@ class TrainingState:
         nodes = () if self.complete else self._assignment.take(incarnation, now)
         if not nodes:
             return None
-        self.stretches.told(now)
+        self.stretches.work_given(now)
         stretch = None if self.stretches.present is None else self.stretches.present.of(incarnation)
         return Work(self.version, nodes, self.plan.trains(self.version), self.plan.evaluates(self.version), stretch)
 
@@ -185,7 +192,6 @@ class TrainingState:
         if parts is None:
             return outcome, None
         step = self.complete_version(parts) if self._modest or _sum_is_finite(parts) else None
-        self.stretches.stepped(now)
         return (Outcome.NONFINITE, None) if step is None else (outcome, step)
 
     def _judge(self, incarnation: int, generation: int, version: int, node: Node, partial: Partial) -> Outcome:

@@ -1,8 +1,8 @@
 """When the workers of this host may take steps among themselves, and what those come to. Pure: the time is an argument.
 
 A stretch counts as a whole, once all its workers have told of it, or not at all: then its steps are taken again from
-the version at which it began, and give the same bits. Behind each there is at least one step in the usual way, in which
-workers come, go and are dealt shards.
+the version at which it began, and give the same bits. Before each there is at least one step in the usual way, by the
+same workers with the same shards: it shows how long one takes, and leaves them time to come and to go.
 """
 
 from collections.abc import Sequence
@@ -20,8 +20,8 @@ from chainrule.wire.stretched import StretchStep
 
 SECONDS = 0.5
 """So long is a stretch: what is lost where one fails, and what a worker that comes or goes may have to wait for."""
-LEAST = 4
-"""Fewer steps are not worth a stretch."""
+LEAST_STEPS = 4
+"""Fewer are not worth a stretch."""
 LATE = 3.0
 """A stretch that takes so many times as long is given up."""
 
@@ -39,8 +39,18 @@ class Ongoing:
     until: int
     shares: dict[int, tuple[Node, ...]]
     factor: float
-    deadline: float
+    began: float
     told: dict[int, Sequence[StretchStep]] = field(default_factory=dict)
+
+    @property
+    def deadline(self) -> float:
+        """When it is given up."""
+        return self.began + LATE * SECONDS
+
+    @property
+    def missing(self) -> set[int]:
+        """The workers that have not told of it yet."""
+        return self.shares.keys() - self.told.keys()
 
     @property
     def nodes(self) -> tuple[Node, ...]:
@@ -58,7 +68,7 @@ class Ongoing:
         if not fits or any(len(step.training) != len(self.shares[worker]) for step in steps):
             raise ShapeMismatch(f"worker {worker} tells of other steps than those of its stretch")
         self.told[worker] = steps
-        return len(self.told) == len(self.shares)
+        return not self.missing
 
     @property
     def agreed(self) -> bool:
@@ -93,7 +103,7 @@ def joined_hashes(sizes: Sequence[int], step: Sequence[StretchStep]) -> bytes:
 
 
 class Stretches:
-    """The present stretch, and how long the next one may be: by the plan, and by how the last step and stretch went.
+    """The present stretch, and how long the next one may be: by the plan, and by the last step and stretch.
 
     Where metrics are followed, an epoch's end decides something: the step from there is one in the usual way.
     """
@@ -103,17 +113,19 @@ class Stretches:
         self.present: Ongoing | None = None
         self.steps = 0  # of all that have counted
         self._begun, self._given_up = 0, 0
-        self._usual, self._wanted, self._seconds, self._told = 0, 1, 0.0, 0.0
+        self._usual, self._wanted = 0, 1
+        self._work_given, self._seconds = 0.0, 0.0  # of the last step in the usual way
+        self._pace = 0.0  # seconds of a step in the last stretch
 
-    def told(self, now: float) -> None:
+    def work_given(self, now: float) -> None:
         """Note that workers are told of a version."""
-        self._told = now
+        self._work_given = now
 
     def stepped(self, now: float) -> None:
-        """Note that a step has been taken in the usual way."""
-        self._usual, self._seconds = self._usual + 1, now - self._told
+        """Note that a step has been taken in the usual way, and applied."""
+        self._usual, self._seconds = self._usual + 1, now - self._work_given
 
-    def room(self, version: int) -> int:
+    def longest(self, version: int) -> int:
         """Return how many steps a stretch may have that begins at a version; 0 for fewer than are worth it."""
         plan = self._plan
         if plan.apart or plan.evaluates(version) or (self._follows and plan.begins_epoch(version)):
@@ -123,21 +135,34 @@ class Stretches:
         end = plan.steps - 1  # the last step looks whether the weights are finite
         if self._follows:
             end = min(end, version + plan.steps_per_epoch - version % plan.steps_per_epoch)
-        count = min(int(SECONDS / self._seconds), end - version)
-        return count if count >= LEAST else 0
+        count = min(int(SECONDS / max(self._seconds, self._pace)), end - version)
+        return count if count >= LEAST_STEPS else 0
 
-    def begin(self, version: int, count: int, shares: dict[int, tuple[Node, ...]], factor: float, now: float) -> None:
-        """Begin a stretch of so many steps."""
+    def begin(
+        self, version: int, count: int, shares: dict[int, tuple[Node, ...]], factor: float, now: float
+    ) -> Ongoing:
+        """Begin a stretch of so many steps, and return it."""
         self._begun += 1
-        deadline = now + LATE * max(SECONDS, count * self._seconds)
-        self.present = Ongoing(self._begun, self._given_up, version, version + count, shares, factor, deadline)
+        self.present = Ongoing(self._begun, self._given_up, version, version + count, shares, factor, now)
+        return self.present
 
-    def end(self, steps: int) -> None:
+    def end(self, stretch: Ongoing, steps: int, now: float) -> None:
         """Note that the stretch has come to its end, with so many steps."""
         self.present, self._usual, self._wanted = None, 0, 1
         self.steps += steps
+        if steps:
+            self._learn(now - stretch.began, steps)
 
     def give_up(self) -> None:
         """Let the stretch not count; the next one waits for twice as many steps."""
         self.present, self._usual, self._wanted = None, 0, min(2 * self._wanted, 1024)
         self._given_up += 1
+
+    def overdue(self, stretch: Ongoing) -> None:
+        """Give a stretch up whose deadline has come; the next one is shorter, too."""
+        self._learn(LATE * SECONDS, stretch.until - stretch.version)
+        self.give_up()
+
+    def _learn(self, seconds: float, steps: int) -> None:
+        """Note how long steps took; a short stretch may be tried whatever the last one met."""
+        self._pace = min(seconds / steps, SECONDS / LEAST_STEPS)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule.parameter_server.stretches import LEAST, SECONDS
+from chainrule.parameter_server.stretches import LEAST_STEPS, SECONDS
 from chainrule.server.costs import Costs, Seconds, Talk
 from chainrule.server.counts import Counts
 from chainrule.wire.arena import layers_of
@@ -125,7 +125,7 @@ class _Step:
     def _with_stretches(self, usual: dict[str, float], computing: Seconds) -> dict[str, float]:
         """Return the mean phases over a stretch and the step in the usual way before it."""
         count = min(self.counts.stretch, int(SECONDS / sum(usual.values())))
-        if count < LEAST:
+        if count < LEAST_STEPS:
             return usual
         apart = self._apart(computing)
         return {phase: (usual[phase] + count * apart.get(phase, 0.0)) / (1 + count) for phase in usual}

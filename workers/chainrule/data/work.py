@@ -27,7 +27,7 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Work:
-    """Nodes to compute at θ_version: their gradient, their validation sums, or both. A stretch: and at those behind."""
+    """Nodes to compute at θ_version: their gradient, their validation sums, or both; in a stretch, up to its end."""
 
     version: int
     nodes: tuple[Node, ...]

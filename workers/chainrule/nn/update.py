@@ -52,7 +52,7 @@ class Update:
     def apply_to_part(self, theta: Array, mean: Mean, slots: dict[str, Array], t: int, factor: float) -> None:
         """Overwrite a part of θ and the same part of the slots, where the update is `element_wise`.
 
-        One thread does it: others are busy with the other parts.
+        It takes pieces that are too small for several threads: other workers may need the processors.
         """
         optimizer = self._at(t, factor)
         for start in range(0, theta.size, LEAST):
