@@ -1,8 +1,9 @@
 """How a worker comes to its parameter server, and what it finds when a way is closed."""
 
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import grpc
 import numpy as np
@@ -10,8 +11,10 @@ import pytest
 from entrance import entrance, trained_alone
 
 from chainrule.nn import OPTIMIZERS
+from chainrule.parameter_server import members, servicer
 from chainrule.parameter_server.servicer import Assignable, ParameterServicer, add_to_server
 from chainrule.v1 import parameters_pb2 as pb
+from chainrule.worker import direct
 from chainrule.worker.direct import DirectStream
 from chainrule.worker.machine import describe_machine
 from chainrule.worker.session import Session
@@ -28,8 +31,8 @@ def server_of(job, open_doors, closed_doors):
     steps = job.summary.steps(job.spec), job.summary.steps_per_epoch(job.spec)
     with ThreadPoolExecutor(8) as pool, entrance("local", job, clock=time.monotonic) as local:
         server = grpc.server(pool, options=[("grpc.so_reuseport", 0)])
-        with entrance("direct", job, local.coordinator) as direct:
-            there = {"local": local.door.local, "direct": direct.door.direct}
+        with entrance("direct", job, local.coordinator) as far:
+            there = {"local": local.door.local, "direct": far.door.direct}
             ways = {door: there[door] for door in open_doors} | {door: NOBODY[door] for door in closed_doors}
             add_to_server(
                 ParameterServicer(Assignable("a1", job.spec, network, *steps, **ways), local.coordinator), server
@@ -55,6 +58,35 @@ def test_the_fastest_way_that_is_open_is_taken(data, open_doors, closed_doors, s
         assert type(session._stream) is stream
         assert next(iter(session.work())).version == 0
         assert (session.parameters.flat == state.parameters.flat).all()
+
+
+@contextmanager
+def port_that_answers_nothing():
+    """As behind a firewall that drops what it does not let through: there is no place for one more connection."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, ExitStack() as stack:
+        address = listener.getsockname()
+        while True:
+            connection = stack.enter_context(socket.socket())
+            connection.settimeout(0.2)
+            try:
+                connection.connect(address)
+            except TimeoutError:
+                break
+        yield address[1]
+
+
+def test_a_port_that_answers_nothing_costs_no_lease(data, monkeypatch):
+    """To find that out takes as long as one."""
+    monkeypatch.setattr(direct, "CONNECT_SECONDS", 1.5)
+    monkeypatch.setattr(members, "LEASE_SECONDS", 1.0)
+    monkeypatch.setattr(servicer, "HEARTBEAT_SECONDS", 0.1)
+    with port_that_answers_nothing() as port:
+        monkeypatch.setitem(NOBODY, "direct", pb.Direct(port=port))
+        ways = server_of(data(), [], ["direct"])
+        with ways as (address, state), Session(address, "a1", "w", describe_machine()) as session:
+            assert state.expire(time.monotonic()) == []
+            assert type(session._stream) is RemoteStream
+            assert next(iter(session.work())).version == 0
 
 
 @pytest.mark.parametrize("wire", ["float32", "bfloat16"])

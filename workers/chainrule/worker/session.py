@@ -46,11 +46,12 @@ class Session:
         self.network = self.spec.network.network(tuple(self._joined.layer_sizes))
         self.activity = Activity(self.network)
         self.steps, self.steps_per_epoch = int(self._joined.steps), int(self._joined.steps_per_epoch)
-        self._stream = self._open(address.rpartition(":")[0])
+        self._host = address.rpartition(":")[0]
+        self._stream: Stream
         self._left = threading.Event()
         self._heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
-    def _open(self, host: str) -> Stream:
+    def _open(self) -> Stream:
         """Return the fastest stream that there is: on the same host, through a port of its own, by gRPC."""
         hello = pb.Hello(generation=self._joined.generation, incarnation=self._joined.incarnation)
         joined, sizes, halves = self._joined, self.network.sizes, self.spec.training.halves
@@ -59,19 +60,27 @@ class Session:
                 return LocalStream(joined.local, hello, sizes)
         if joined.HasField("direct"):
             with contextlib.suppress(OSError):  # a firewall lets gRPC's port through alone
-                return DirectStream(host, joined.direct, hello, sizes, halves=halves)
+                return DirectStream(self._host, joined.direct, hello, sizes, halves=halves)
         hello.ClearField("secret")
         return RemoteStream(self._channel, hello, sizes, halves=halves)
 
     def __enter__(self) -> Self:
-        self._heart.start()
+        self._heart.start()  # where a firewall answers nothing, a door is found closed after as long as a lease
+        try:
+            self._stream = self._open()
+        except BaseException:
+            self._leave()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._left.set()
         self._stream.close()
+        self._leave()
+
+    def _leave(self) -> None:
+        self._left.set()
         self._heart.join()
         self._channel.close()
 
