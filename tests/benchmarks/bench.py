@@ -20,6 +20,7 @@ from typing import Any
 
 import narrow
 from bench_nn import NETS
+from first_step import first_steps
 from measure import machine
 from processes import ONE_THREAD, Driven
 from training import WORKERS, Training, write_job
@@ -132,6 +133,8 @@ def main() -> None:
             arguments.nets, arguments.rows, arguments.rounds, arguments.seconds, Path(folder)
         ):
             print(row, flush=True)
+        seconds = ", ".join(f"{each:.2f}" for each in first_steps(Path(folder), arguments.rounds))
+        print(f"\nFrom the submission of a job on the digits to its first step, on a warm service: {seconds} s")
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(lines, indent=1))
     if arguments.compare:

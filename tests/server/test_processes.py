@@ -28,6 +28,7 @@ def parent():
     [
         (["ray::WorkerActor.run"], "ray::WorkerActor.run", True),
         (["ray::WorkerActor"], "ray::WorkerActor.run", False),
+        (["ray::WorkerActor.run"], "ray::WorkerActor", False),
         (["ray::IDLE"], "ray::WorkerActor", False),
         (["/x/ray/core/src/ray/gcs/gcs_server", "--log"], "gcs_server", True),
         (["python", "-m", "chainrule.worker"], "chainrule.worker", True),

@@ -7,13 +7,14 @@ import psutil
 
 END_SECONDS = 40.0
 MARKS = {
-    "worker": "ray::WorkerActor.run",  # without the method's name it waits for a job
+    "worker": "ray::WorkerActor.run",
+    "waiting worker": "ray::WorkerActor",  # for a job: no method runs
     "raylet": "raylet",
     "Ray head": "gcs_server",
     "launcher": "chainrule.worker",
     "parameter server": "chainrule.parameter_server",
 }
-"""What the command line of each kind has: as its first word's beginning or end, or as its last word."""
+"""What the command line of each kind has: as its first word, or the last part of that path, or as its last word."""
 
 
 class Processes:
@@ -47,4 +48,4 @@ class Processes:
 
 
 def _matches(words: list[str], mark: str) -> bool:
-    return words[0].startswith(mark) or words[0].endswith(f"/{mark}") or words[-1] == mark
+    return words[0] == mark or words[0].endswith(f"/{mark}") or words[-1] == mark
