@@ -112,7 +112,7 @@ class TrainingState:
         return {incarnation: self._assignment.lag(incarnation) for incarnation in self.members}
 
     def next_look(self) -> float | None:
-        """Return when `expire` or `overtake` will do something, unless workers are heard before."""
+        """Return when `expire`, `overtake` or `overdue` will do something, unless workers are heard before."""
         late = self._assignment.next_deadline() if self.stretches.present is None else self.stretches.present.deadline
         moments = (self.members.next_end(), late)
         return min((moment for moment in moments if moment is not None), default=None)
