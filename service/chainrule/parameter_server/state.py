@@ -103,8 +103,8 @@ class TrainingState:
         stretch = self.stretches.present
         if stretch is None or now < stretch.deadline:
             return set()
-        self.stretches.overdue(stretch)
-        self._assignment.recall()
+        self.stretches.late(stretch)
+        self.give_up()
         return stretch.missing
 
     def lags(self) -> dict[int, int]:

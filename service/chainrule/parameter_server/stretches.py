@@ -158,10 +158,9 @@ class Stretches:
         self.present, self._usual, self._wanted = None, 0, min(2 * self._wanted, 1024)
         self._given_up += 1
 
-    def overdue(self, stretch: Ongoing) -> None:
-        """Give a stretch up whose deadline has come; the next one is shorter, too."""
+    def late(self, stretch: Ongoing) -> None:
+        """Note that a stretch's deadline has come: the next one is shorter."""
         self._learn(LATE * SECONDS, stretch.until - stretch.version)
-        self.give_up()
 
     def _learn(self, seconds: float, steps: int) -> None:
         """Note how long steps took; a short stretch may be tried whatever the last one met."""
