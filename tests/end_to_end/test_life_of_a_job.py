@@ -140,10 +140,8 @@ def test_training_goes_on_after_the_parameter_server_is_killed(service, disturbe
 
 
 def test_training_goes_on_after_a_worker_is_killed(service, disturbed):
-    processes = Processes(service.process.pid)
-    (raylet,), workers = processes.of("raylet"), processes.of("worker")
+    workers = Processes(service.process.pid).of("worker")
     assert len(workers) == 2
-    assert not any("IDLE" in process.name() for process in raylet.children())  # none in vain
     with Client(service.address) as client:
         seen = client.get(disturbed).events
         workers[0].kill()

@@ -1,5 +1,6 @@
 """Workers that wait for a job, so that it begins at once."""
 
+import signal
 import threading
 import time
 
@@ -27,3 +28,16 @@ def test_a_job_gets_the_workers_that_wait_and_others_wait_for_the_next(service, 
     assert set(processes.of("worker")) == waiting
     service.run("cancel", job)
     assert waiting_workers(processes).isdisjoint(waiting)
+
+
+def test_ray_starts_no_worker_that_nobody_uses(service_class, tmp_path):
+    own = service_class(tmp_path / "data")
+    try:
+        own.start("--num-cpus", "4")
+        processes = Processes(own.process.pid)
+        waiting = waiting_workers(processes)
+        (raylet,) = processes.of("raylet")
+        of_ray = [process for process in raylet.children() if process.name().startswith("ray::")]
+        assert {process for process in of_ray if "Agent" not in process.name()} == waiting
+    finally:
+        own.end(signal.SIGTERM)
