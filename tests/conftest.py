@@ -32,6 +32,7 @@ settings.load_profile("chainrule")
 COMMAND = (sys.executable, "-m", "chainrule.server")
 
 
+@pytest.hookimpl(tryfirst=True)  # before what reads the mark
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where tests run in several processes, keep those that share the service, and so its Ray, in one of them."""
     for item in items:
@@ -118,8 +119,10 @@ class Service:
 
 
 @pytest.fixture(scope="session")
-def service(tmp_path_factory) -> Iterator[Service]:
+def service(tmp_path_factory, worker_id) -> Iterator[Service]:
     """One service, whose embedded Ray counts 4 CPUs."""
+    if worker_id != "master":
+        (tmp_path_factory.getbasetemp().parent / "service").touch(exist_ok=False)  # one for all processes of this run
     service = Service(tmp_path_factory.mktemp("service") / "data")
     service.start("--num-cpus", "4")
     yield service

@@ -4,13 +4,25 @@ import signal
 import threading
 import time
 
+import pytest
+
 from chainrule.server.processes import Processes
 
 SECONDS = 60.0
+pytestmark = pytest.mark.xdist_group("warm")
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory, service_class):
+    """A service without the workers of earlier jobs, which would be about to end."""
+    service = service_class(tmp_path_factory.mktemp("warm") / "data")
+    service.start("--num-cpus", "4")
+    yield service
+    service.end(signal.SIGTERM)
 
 
 def waiting_workers(processes, but=frozenset()):
-    """Wait until two workers wait, but for those of a job before, which are about to end, and return them."""
+    """Wait until two workers wait, but for those of a job before, and return them."""
     end, pause = time.monotonic() + SECONDS, threading.Event()
     while time.monotonic() < end:
         waiting = set(processes.of("waiting worker")) - but
@@ -20,24 +32,19 @@ def waiting_workers(processes, but=frozenset()):
     raise AssertionError(f"after {SECONDS} s these wait: {waiting}")
 
 
-def test_a_job_gets_the_workers_that_wait_and_others_wait_for_the_next(service, job_file):
-    processes = Processes(service.process.pid)
+def test_ray_starts_no_worker_that_nobody_uses(own):
+    processes = Processes(own.process.pid)
     waiting = waiting_workers(processes)
-    job = service.submit(job_file("warm", training={"epochs": 100_000}))
-    next(event for event in service.follow(job) if event["job"]["workers"] == 2)
+    (raylet,) = processes.of("raylet")
+    of_ray = [process for process in raylet.children() if process.name().startswith("ray::")]
+    assert {process for process in of_ray if "Agent" not in process.name()} == waiting
+
+
+def test_a_job_gets_the_workers_that_wait_and_others_wait_for_the_next(own, job_file):
+    processes = Processes(own.process.pid)
+    waiting = waiting_workers(processes)
+    job = own.submit(job_file("warm", training={"epochs": 100_000}))
+    next(event for event in own.follow(job) if event["job"]["workers"] == 2)
     assert set(processes.of("worker")) == waiting
-    service.run("cancel", job)
+    own.run("cancel", job)
     waiting_workers(processes, but=waiting)
-
-
-def test_ray_starts_no_worker_that_nobody_uses(service_class, tmp_path):
-    own = service_class(tmp_path / "data")
-    try:
-        own.start("--num-cpus", "4")
-        processes = Processes(own.process.pid)
-        waiting = waiting_workers(processes)
-        (raylet,) = processes.of("raylet")
-        of_ray = [process for process in raylet.children() if process.name().startswith("ray::")]
-        assert {process for process in of_ray if "Agent" not in process.name()} == waiting
-    finally:
-        own.end(signal.SIGTERM)
