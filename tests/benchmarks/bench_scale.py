@@ -39,21 +39,27 @@ RESULT = Path("build/bench_scale.json")
 Line = dict[str, Any]
 
 
-def check(net: str, rows: int, workers: int, seconds: float, folder: Path) -> tuple[list[Line], Costs]:
-    """Return a line for each transport, and costs. They are measured before and after the real runs: machines drift."""
+def check(net: str, rows: int, workers: int, rounds: int, seconds: float, folder: Path) -> tuple[list[Line], Costs]:
+    """Return a line for each transport, and costs. These are measured around all real runs: machines drift.
+
+    Medians of the rounds are compared, since a burst of something else meets either the costs or a run.
+    """
     jobs = {tcp: write_job(folder, NETS[net], rows, not tcp, workers) for tcp in (False, True)}
     spec = read_job(jobs[False])
     summary, _ = load_dataset(spec)
-    before = calibrate(spec, summary, workers)
-    reals = {tcp: Training(job).run(seconds) for tcp, job in jobs.items()}
-    costs = before, calibrate(spec, summary, workers)
+    costs, reals = [calibrate(spec, summary, workers)], {tcp: list[Line]() for tcp in jobs}
+    for _ in range(rounds):
+        for tcp, job in jobs.items():
+            reals[tcp].append(Training(job).run(seconds))
+        costs.append(calibrate(spec, summary, workers))
     lines = []
-    for tcp, real in reals.items():
+    for tcp, runs in reals.items():
         told = [forecast(counts_of(spec, summary), each, Place(tcp=tcp), workers) for each in costs]
-        rate = workers * rows / statistics.fmean(each.seconds for each in told)
+        rate = workers * rows / statistics.median(each.seconds for each in told)
+        real = statistics.median(run["samples_per_second"] for run in runs)
         line = {"net": net, "rows": rows, "workers": workers, "transport": Place(tcp=tcp).name}
-        rates = {"forecast": rate, "real": real["samples_per_second"], "error": rate / real["samples_per_second"] - 1}
-        lines.append(line | rates | {"phases": [each.phases for each in told], "real_phases": real["phases"]})
+        line |= {"forecast": rate, "real": real, "error": rate / real - 1}
+        lines.append(line | {"phases": [each.phases for each in told], "real_phases": [run["phases"] for run in runs]})
     return lines, costs[-1]
 
 
@@ -89,13 +95,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--nets", default="ABC", help="which of the nets A to D")
     parser.add_argument("--rows", type=int, nargs="+", default=ROWS, help="rows of each worker and step")
-    parser.add_argument("--seconds", type=float, default=1.5, help="of each real run")
+    parser.add_argument("--rounds", type=int, default=3, help="real runs of each kind")
+    parser.add_argument("--seconds", type=float, default=1.0, help="of each real run")
     arguments = parser.parse_args()
     checked, known = [], {}
     print(f"{machine()}\n\n{_head('net, rows', 'transport', 'workers', 'forecast', 'real, samples/s', 'error')}")
     with tempfile.TemporaryDirectory() as folder:
         for net, rows, workers in itertools.product(arguments.nets, arguments.rows, REAL_WORKERS):
-            lines, costs = check(net, rows, workers, arguments.seconds, Path(folder))
+            lines, costs = check(net, rows, workers, arguments.rounds, arguments.seconds, Path(folder))
             checked += lines
             if workers <= costs.cores:  # of more the costs are not those of a host with a processor for each
                 known[net, rows] = costs

@@ -12,6 +12,7 @@ from chainrule.server.processes import Processes
 from chainrule.wire.errors import JobNotRunning
 
 WORKERS = 2
+READY_SECONDS = 60.0
 
 
 def first_steps(folder: Path, jobs: int) -> list[float]:
@@ -19,10 +20,9 @@ def first_steps(folder: Path, jobs: int) -> list[float]:
     write_files(folder)
     seconds = []
     with local_service(folder) as service, Client(service.address) as client:
-        processes, pause = Processes(service.pid), threading.Event()
+        processes = Processes(service.pid)
         for _ in range(jobs):
-            while len(processes.of("waiting worker")) < WORKERS:
-                pause.wait(0.1)  # Ray tells nobody
+            _wait_for_workers(processes)
             began = time.perf_counter()
             job = client.submit(folder / "digits.toml")
             next(event for event in client.watch(job) if event.job.version > 0)
@@ -30,3 +30,11 @@ def first_steps(folder: Path, jobs: int) -> list[float]:
             with suppress(JobNotRunning):  # it may have ended by now
                 client.cancel(job)
     return seconds
+
+
+def _wait_for_workers(processes: Processes) -> None:
+    end, pause = time.monotonic() + READY_SECONDS, threading.Event()
+    while len(processes.of("waiting worker")) < WORKERS:
+        if time.monotonic() > end:
+            raise TimeoutError(f"no {WORKERS} workers have been ready for a job after {READY_SECONDS:.0f} s")
+        pause.wait(0.1)  # Ray tells nobody
