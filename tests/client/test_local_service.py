@@ -1,4 +1,5 @@
 import signal
+import subprocess
 import sys
 
 import psutil
@@ -56,7 +57,15 @@ def test_ends_when_we_are_told_to_end(tmp_path):
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_that_does_not_start_is_told_with_its_last_words(tmp_path):
+@pytest.mark.parametrize("sooner", [False, True], ids=["when we listen", "before we listen"])
+def test_that_does_not_start_is_told_with_its_last_words(tmp_path, monkeypatch, sooner):
+    class Ended(subprocess.Popen):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            self.wait()
+
+    if sooner:
+        monkeypatch.setattr(subprocess, "Popen", Ended)
     source = "import sys; sys.exit('warming up\\nError: port 7 is taken\\n')"
     with pytest.raises(LaunchFailed, match=r"did not start: Error: port 7 is taken .*service.log"):
         local_service(tmp_path, command(source)).__enter__()

@@ -39,6 +39,7 @@ def local_service(
     """
     log = folder / "service.log"
     with _signals_as_exits(), log.open("ab") as stderr:
+        begin = stderr.tell()  # the place is the service's, too: it moves on when that writes
         process = subprocess.Popen(  # noqa: S603
             [*command, "--data-dir", str(folder / "service")],
             stdin=subprocess.DEVNULL,
@@ -48,7 +49,7 @@ def local_service(
         )
         with process:
             try:
-                yield _ready(process, log, stderr.tell(), start)
+                yield _ready(process, log, begin, start)
             finally:
                 _end(process, stop)
 
