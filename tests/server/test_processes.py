@@ -8,11 +8,11 @@ from chainrule.server.processes import Processes, _matches
 
 PARENT = """
 import subprocess, sys
-command = [sys.executable, "-c", "import sys; sys.stdin.read()", "chainrule.parameter_server"]
-child = subprocess.Popen(command, stdin=subprocess.PIPE)
-print(child.pid, flush=True)
+child = "import os, sys; print(os.getpid(), flush=True); sys.stdin.read()"
+started = subprocess.Popen([sys.executable, "-c", child, "chainrule.parameter_server"], stdin=subprocess.PIPE)
 sys.stdin.read()
 """
+"""The child tells of itself: for a moment after its start the system knows no command line of it yet."""
 
 
 @pytest.fixture
