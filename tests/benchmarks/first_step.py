@@ -5,6 +5,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
+
 from chainrule.client import Client
 from chainrule.client.demo import write_files
 from chainrule.client.local_service import local_service
@@ -18,11 +20,11 @@ READY_SECONDS = 60.0
 def first_steps(folder: Path, jobs: int) -> list[float]:
     """Return the seconds from the submission of each of some jobs behind each other to its first step."""
     write_files(folder)
-    seconds = []
+    seconds, ready = [], set[psutil.Process]()
     with local_service(folder) as service, Client(service.address) as client:
         processes = Processes(service.pid)
         for _ in range(jobs):
-            _wait_for_workers(processes)
+            ready = _waiting_workers(processes, but=ready)
             began = time.perf_counter()
             job = client.submit(folder / "digits.toml")
             next(event for event in client.watch(job) if event.job.version > 0)
@@ -32,9 +34,11 @@ def first_steps(folder: Path, jobs: int) -> list[float]:
     return seconds
 
 
-def _wait_for_workers(processes: Processes) -> None:
+def _waiting_workers(processes: Processes, but: set[psutil.Process]) -> set[psutil.Process]:
+    """Wait for workers that wait, but for those of the job before, which are about to end."""
     end, pause = time.monotonic() + READY_SECONDS, threading.Event()
-    while len(processes.of("waiting worker")) < WORKERS:
+    while len(waiting := set(processes.of("waiting worker")) - but) < WORKERS:
         if time.monotonic() > end:
             raise TimeoutError(f"no {WORKERS} workers have been ready for a job after {READY_SECONDS:.0f} s")
         pause.wait(0.1)  # Ray tells nobody
+    return waiting
