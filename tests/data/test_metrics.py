@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -103,3 +105,30 @@ def test_what_cannot_be_told_is_left_out():
 
 def test_outputs_that_are_no_numbers_are_counted_without_a_complaint():
     Figures(Layout(classes=2)).add(np.full((2, 2), np.nan, np.float32), np.zeros(2, np.int32), np.ones(2, np.float32))
+
+
+@given(st.lists(st.tuples(st.floats(-200, 200, width=32), st.booleans()), min_size=1, max_size=10))
+def test_log_loss_of_one_output_is_that_of_its_logits(rows):
+    Z, Y = np.array([[z] for z, _ in rows], np.float32), np.array([[y] for _, y in rows], np.float32)
+    A = np.empty_like(Z)
+    with np.errstate(over="ignore"):
+        np.reciprocal(1 + np.exp(-Z), out=A)
+    result, w = Figures(Layout(classes=2)), np.ones(len(Z), np.float32)
+    result.add(A, Y, w, Z)
+    expected = [math.log1p(math.exp(-abs(z))) + max(0.0, -z if y else z) for z, y in rows]
+    assert metrics(Layout(classes=2), result.sums, len(Z))["log_loss"] == pytest.approx(np.mean(expected), rel=1e-9)
+
+
+def test_log_loss_of_a_certain_wrong_answer_is_its_logit():
+    """In float32 the probability of the other class, 1 - S(20) or a softmax of -200, is 0."""
+    w = np.ones(1, np.float32)
+    one, two = Figures(Layout(classes=2)), Figures(Layout(classes=3))
+    one.add(np.float32([[1]]), np.float32([[0]]), w, np.float32([[20]]))
+    two.add(np.float32([[1, 0, 0]]), np.array([2], np.int32), w, np.float32([[200, 0, 0]]))
+    assert one.sums[0] == pytest.approx(20.000000002061154, rel=1e-12)
+    assert two.sums[0] == pytest.approx(200, rel=1e-12)
+
+
+def test_logits_that_are_no_numbers_are_counted_without_a_complaint():
+    Z = np.float32([[np.inf, 0], [np.nan, 0], [np.inf, np.inf]])
+    Figures(Layout(classes=2)).add(Z, np.zeros(3, np.int32), np.ones(3, np.float32), Z)

@@ -147,6 +147,20 @@ def test_extreme_inputs_stay_finite_and_keep_their_type(name, dtype, rows):
     assert (np.isfinite(A) & (low <= A) & (high >= A)).all()
 
 
+@given(st.lists(st.floats(-87, 87, width=32), min_size=1, max_size=20))
+def test_a_small_sigmoid_in_float32_is_as_exact_as_a_large_one(z):
+    Z = np.array([z], np.float32)
+    exact = [math.exp(x) / (1 + math.exp(x)) for x in Z[0].tolist()]
+    np.testing.assert_allclose(sigma("sigmoid", Z)[0], exact, rtol=1e-6)
+    silu = [x * s for x, s in zip(Z[0].tolist(), exact, strict=True)]
+    np.testing.assert_allclose(sigma("silu", Z)[0], silu, rtol=1e-6, atol=1e-40)
+
+
+@pytest.mark.parametrize(("z", "expected"), [(-20, 2.0611537e-09), (-40, 4.248354e-18), (-80, 1.8048513e-35), (0, 0.5)])
+def test_a_sigmoid_far_below_zero_is_not_zero(z, expected):
+    assert sigma("sigmoid", np.float32([[z]])).item() == pytest.approx(expected, rel=1e-6)
+
+
 LIMITS = {"relu": (0, 1), "leaky_relu": (0.01, 1), "elu": (0, 1), "identity": (1, 1)} | {
     "softplus": (0, 1),
     "silu": (0, 1),
@@ -161,7 +175,8 @@ LIMITS = {"relu": (0, 1), "leaky_relu": (0.01, 1), "elu": (0, 1), "identity": (1
 @pytest.mark.parametrize("name", NAMES)
 def test_far_from_zero_the_derivatives_are_their_limits(name, dtype):
     Z = np.array([[-1e4], [1e4]], dtype=dtype)
-    np.testing.assert_array_equal(pulled_back(name, Z, np.ones_like(Z)).ravel(), np.array(LIMITS[name], dtype=dtype))
+    derivatives = pulled_back(name, Z, np.ones_like(Z)).ravel()
+    np.testing.assert_allclose(derivatives, np.array(LIMITS[name], dtype=dtype), rtol=0, atol=1e-26)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -6,8 +6,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from chainrule.nn import ACTIVATIONS, LOSSES
-from chainrule.nn.losses import FUSED, smooth, softmax_cross_entropy
+from chainrule.nn import ACTIVATIONS, LOSSES, Backpropagation, Network, Parameters
+from chainrule.nn.losses import FUSED, smooth
 
 NAMES = sorted(LOSSES)
 KINKED = ("mean_absolute_error", "quantile", "huber")
@@ -33,6 +33,12 @@ def activated(name, Z):
     A, K = Z.copy(), np.zeros_like(Z)
     ACTIVATIONS[name].apply(A, K)
     return A, lambda d: ACTIVATIONS[name].pull_back(A, K, d)
+
+
+def fused(pair, Z, Y):
+    """E and ∂E/∂Z^N of a pair's joint form."""
+    d = np.full_like(Z, np.nan)
+    return FUSED[pair](Z.copy(), Y, d, np.full_like(Z, np.nan)), d
 
 
 @st.composite
@@ -134,19 +140,19 @@ def test_activation_and_loss_joined_are_the_two_one_after_the_other(pair, batch,
     expected = gradient(pair[1], A, Y)
     expected_value, a_minus_y = value(pair[1], A, Y), A - Y
     pull_back(expected)
-    d = np.full_like(Z, np.nan)
-    assert FUSED[pair](Z.copy(), Y, d) == pytest.approx(expected_value, rel=1e-9, abs=1e-12)
+    joined, d = fused(pair, Z, Y)
+    assert joined == pytest.approx(expected_value, rel=1e-9, abs=1e-12)
     np.testing.assert_allclose(d, expected, rtol=1e-8, atol=1e-10)
-    np.testing.assert_allclose(d, a_minus_y, rtol=1e-8, atol=1e-10)
+    if pair[1] != "poisson":
+        np.testing.assert_allclose(d, a_minus_y, rtol=1e-8, atol=1e-10)
 
 
 @pytest.mark.parametrize("pair", FUSED)
 @given(class_batches)
 def test_the_joined_gradient_is_the_derivative(pair, batch):
     Z, Y = batch
-    d = np.empty_like(Z)
-    FUSED[pair](Z.copy(), Y, d)
-    expected = by_finite_differences(lambda Z: FUSED[pair](Z.copy(), Y, np.empty_like(Z)), Z, 1e-5)
+    _, d = fused(pair, Z, Y)
+    expected = by_finite_differences(lambda Z: fused(pair, Z, Y)[0], Z, 1e-5)
     np.testing.assert_allclose(d, expected, rtol=1e-6, atol=1e-7)
 
 
@@ -164,20 +170,78 @@ def test_extreme_outputs_stay_finite(dtype, rows, right):
         pull_back(d)
         assert np.isfinite(d).all()
         assert d.dtype == dtype
-    for fused in FUSED.values():
-        d = np.empty_like(Z)
-        assert math.isfinite(fused(Z.copy(), Y, d))
+    for pair in FUSED:
+        loss, d = fused(pair, Z, Y)
+        assert math.isfinite(loss)
         assert np.isfinite(d).all()
 
 
 def test_a_certain_wrong_answer_costs_what_the_logits_differ():
-    d = np.empty((1, 2), dtype=np.float32)
-    assert softmax_cross_entropy(np.float32([[1e4, 0]]), np.float32([[0, 1]]), d) == 1e4
+    loss, d = fused(("softmax", "cross_entropy"), np.float32([[1e4, 0]]), np.float32([[0, 1]]))
+    assert loss == 1e4
     np.testing.assert_array_equal(d, [[1, -1]])
 
 
 def test_a_certain_wrong_answer_costs_its_logit_where_it_is_binary_too():
-    d = np.empty((1, 2), dtype=np.float32)
-    fused = FUSED["sigmoid", "binary_cross_entropy"]
-    assert fused(np.float32([[1e4, -1e4]]), np.float32([[0, 0]]), d) == 1e4
-    np.testing.assert_array_equal(d, [[1, 0]])
+    loss, d = fused(("sigmoid", "binary_cross_entropy"), np.float32([[1e4, -1e4]]), np.float32([[0, 0]]))
+    assert loss == 1e4
+    np.testing.assert_allclose(d, [[1, 0]], rtol=0, atol=1e-37)
+
+
+@pytest.mark.parametrize(
+    ("activation", "z", "y", "loss", "derivative"),
+    [
+        # By hand: softplus(z) = S(z) = e^z to float32's precision, and log a = z; a'/a = 1, so that d = a - y.
+        ("softplus", -30, 7, 210, -7),
+        ("softplus", -100, 7, 700, -7),
+        ("softplus", -1000, 1e6, 1e9, -1e6),
+        ("sigmoid", -30, 7, 210, -7),
+        ("sigmoid", -1000, 5, 5000, -5),
+        # softplus(100) = 100, a' = 1: E = 100 - 7 log 100, d = 1 - 7/100. S(100) = 1: E = 1, d = 0.
+        ("softplus", 100, 7, 100 - 7 * math.log(100), 0.93),
+        ("sigmoid", 100, 7, 1, 0),
+        ("softplus", 0, 4, math.log(2) - 4 * math.log(math.log(2)), 0.5 - 2 / math.log(2)),
+        ("sigmoid", 0, 4, 0.5 + 4 * math.log(2), -1.75),
+    ],
+)
+def test_poisson_after_sigmoid_or_softplus_is_exact_where_the_output_vanishes(activation, z, y, loss, derivative):
+    found, d = fused((activation, "poisson"), np.float32([[z]]), np.float32([[y]]))
+    assert found == pytest.approx(loss, rel=1e-6)
+    assert d.item() == pytest.approx(derivative, rel=1e-6)
+
+
+@pytest.mark.parametrize("activation", ["relu", "softmax", "sigmoid", "softplus"])
+@given(st.lists(st.floats(-200, 200, width=32), min_size=1, max_size=4), st.floats(0, 1e6, width=32))
+def test_poisson_of_any_count_has_a_finite_gradient_in_float32(activation, z, y):
+    network = Network((1, len(z)), (activation,), "poisson")
+    parameters, g = Parameters.empty(network.sizes), Parameters.empty(network.sizes)
+    parameters.W[1][:], parameters.B[1][:] = 0, z
+    X, Y = np.ones((1, 1), np.float32), np.full((1, len(z)), y, np.float32)
+    assert math.isfinite(Backpropagation(network, 1).loss_and_gradient(parameters, X, Y, g))
+    assert np.isfinite(g.flat).all()
+
+
+def test_poisson_of_an_output_of_zero_has_the_documented_floors():
+    A, Y = np.zeros((1, 1), np.float32), np.float32([[4]])
+    assert value("poisson", A, Y) == 400
+    assert gradient("poisson", A, Y).item() == pytest.approx(-4e12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_binary_cross_entropy_has_the_floors_of_pytorch(dtype):
+    """BCELoss clamps its logarithms at -100, and divides by at least 1e-12."""
+    A, Y = np.array([[0, 1, 0, 1, 1e-20]], dtype), np.array([[1, 0, 0, 1, 1]], dtype)
+    assert value("binary_cross_entropy", A, Y) == pytest.approx(200 + 20 * math.log(10), rel=1e-6)
+    np.testing.assert_allclose(gradient("binary_cross_entropy", A, Y)[0], [-1e12, 1e12, 0, 0, -1e12], rtol=1e-6)
+
+
+@given(st.floats(-30, 30, width=32))
+def test_binary_cross_entropy_after_softmax_has_a_moderate_gradient(z):
+    A, pull_back = activated("softmax", np.float32([[z, 0]]))
+    d = gradient("binary_cross_entropy", A, np.float32([[0, 1]]))
+    pull_back(d)
+    # Of two outputs both terms say the same: E = 2 log(1 + e^z), so that d = (2 a, -2 a).
+    expected = 2 / (1 + math.exp(-z))
+    assert np.abs(d).max() < 1e5  # PyTorch's largest, too: a rounded 1 - a of 0 counts as 1e-12
+    if abs(z) < 10:
+        np.testing.assert_allclose(d, [[expected, -expected]], rtol=2e-3)

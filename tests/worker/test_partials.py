@@ -135,6 +135,21 @@ def test_the_figures_are_those_of_the_networks_outputs(computer):
     assert found["accuracy"] == validation.right / validation.weight
 
 
+def test_log_loss_of_validation_is_that_of_the_logits():
+    """By hand: each row's logits are (0, 0, 200), so that the loss of the classes 0 and 1 is 200, that of 2 is 0."""
+    theta = Parameters.empty(NETWORK.sizes)
+    theta.flat.fill(0)
+    theta.B[2][2] = 200
+    rows = shards()
+    partial = PartialComputer(spec(), NETWORK, STEPS_PER_EPOCH, rows).compute(
+        theta, 0, Node(0, SHARDS), train=False, evaluate=True
+    )
+    found = metrics(Layout.of(NETWORK), partial.validation.figures, partial.validation.weight)
+    expected = 200 * np.mean(np.concatenate([rows[k].validation_Y for k in rows]) != 2)
+    assert found["log_loss"] == pytest.approx(expected, rel=1e-9)
+    assert partial.validation.loss / partial.validation.weight == pytest.approx(expected, rel=1e-6)
+
+
 def test_numbers_are_compared_as_they_are():
     network = Network((4, 6, 1), ("relu", "identity"), "mse")
     computer = PartialComputer(spec("mse"), network, STEPS_PER_EPOCH, shards(classes=False))

@@ -23,7 +23,7 @@ from chainrule.wire.faults import fail_at
 from chainrule.wire.fingerprints import weights_sha256
 
 METADATA = "chainrule.optimizer.v2"
-RULES = "2"
+RULES = "3"
 """Rises when the same job would be trained to other bits."""
 MODEL, OPTIMIZER, MANIFEST = "model.safetensors", "optimizer.safetensors", "manifest.json"
 

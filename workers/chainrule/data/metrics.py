@@ -63,30 +63,49 @@ class Figures:
         """The sums so far, none as long as there is no row."""
         return tuple(self._sums.tolist()) if self._rows else ()
 
-    def add(self, A: Array, Y: NDArray[Any], w: Array) -> None:
-        """Add rows: outputs A (rows, n^N), targets Y as a Shard has them, weights w (rows,)."""
+    def add(self, A: Array, Y: NDArray[Any], w: Array, Z: Array | None = None) -> None:
+        """Add rows: outputs A (rows, n^N), targets Y as a Shard has them, weights w (rows,).
+
+        Z (rows, n^N) are the logits whose softmax, or sigmoid of one output, A is: log loss is computed from them where
+        they are given, because a float32 probability near 0 or 1 has lost what its logit tells.
+        """
         self._rows += len(A)
         if self._layout.numbers:
             self._add_numbers(A.astype(np.float64), Y.astype(np.float64), w)
-        elif Y.ndim == 1:
-            self._add_classes(A, Y, w)
-        else:
-            self._add_classes(np.concatenate([1 - A, A], axis=1), (Y[:, 0] >= 0.5).astype(np.int32), w)
+            return
+        if Y.ndim > 1:  # one output stands for two classes
+            A, Y = np.concatenate([1 - A, A], axis=1), (Y[:, 0] >= 0.5).astype(np.int32)
+            Z = None if Z is None else np.concatenate([np.zeros_like(Z), Z], axis=1)
+        self._add_classes(A, Y, w, _log_likelihoods(A, Y) if Z is None else _log_likelihoods_of_logits(Z, Y))
 
     def _add_numbers(self, A: NDArray[np.float64], Y: NDArray[np.float64], w: Array) -> None:
         R = A - Y
         parts = (np.square(R), np.abs(R), Y, np.square(Y))
         self._sums += np.concatenate([(part * w[:, np.newaxis]).sum(axis=0) for part in parts])
 
-    def _add_classes(self, P: Array, Y: NDArray[np.int32], w: Array) -> None:
-        layout, right = self._layout, P[np.arange(len(Y)), Y]
-        self._sums[0] -= (np.log(np.maximum(right, np.finfo(np.float32).tiny)) * w).sum(dtype=np.float64)
+    def _add_classes(self, P: Array, Y: NDArray[np.int32], w: Array, logs: Array) -> None:
+        layout = self._layout
+        self._sums[0] -= (logs * w).sum(dtype=np.float64)
         if layout.pairs:
             pairs = Y.astype(np.int64) * layout.classes + P.argmax(axis=1)
             self._sums[1 : 1 + layout.pairs] += np.bincount(pairs, w, layout.pairs)
         if layout.bins:
-            places = np.clip(np.nan_to_num(P[:, 1]) * BINS, 0, BINS - 1).astype(np.int64)
+            places = (np.clip(np.nan_to_num(P[:, 1]), 0, 1 - 1 / BINS) * BINS).astype(np.int64)
             self._sums[1 + layout.pairs :] += np.bincount(Y * BINS + places, w, layout.bins)
+
+
+def _log_likelihoods(P: Array, Y: NDArray[np.int32]) -> Array:
+    """Return log p of each row's class, of a p that is at least the smallest normal number."""
+    return np.log(np.maximum(P[np.arange(len(Y)), Y], np.finfo(np.float32).tiny))
+
+
+def _log_likelihoods_of_logits(Z: Array, Y: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Return log p = z - log Σ_k e^{z_k} of each row's class, in double precision."""
+    shifted = Z.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a logit may be infinite where training diverges
+        shifted -= shifted.max(axis=1, keepdims=True)
+    result: NDArray[np.float64] = shifted[np.arange(len(Y)), Y] - np.log(np.exp(shifted).sum(axis=1))
+    return result
 
 
 def metrics(layout: Layout, sums: Sequence[float], weight: float, scaling: Scaling | None = None) -> dict[str, float]:

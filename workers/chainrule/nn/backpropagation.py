@@ -123,30 +123,38 @@ class Backpropagation:
         """Return Σ_i E_i, from the forward pass alone."""
         b = self._buffers_for(parameters, len(X))
         AN = self._forward(b, parameters, X, draw)[self._N]
-        return self._value(AN, self._targets(b, Y), b.d[self._N])
+        return self._value(b, AN, self._targets(b, Y))
 
     def evaluate(
-        self, parameters: Parameters, X: Array, Y: Array, w: Weights = None, outputs: Array | None = None
+        self,
+        parameters: Parameters,
+        X: Array,
+        Y: Array,
+        w: Weights = None,
+        outputs: Array | None = None,
+        logits: Array | None = None,
     ) -> tuple[float, float]:
         """Return Σ_i w_i E_i without dropout and, over classes, the weight of the rows whose largest output is right.
 
-        A^N is written into `outputs` where it is given.
+        A^N is written into `outputs` where it is given, and Z^N into `logits` where the network is fused.
         """
         b, right = self._buffers_for(parameters, len(X)), 0.0
         AN = self._forward(b, parameters, X, None)[self._N]
         if LOSSES[self.network.loss].classes:
             hits = AN.argmax(axis=1) == Y.argmax(axis=1)
             right = float(np.count_nonzero(hits) if w is None else w[hits].sum(dtype=np.float64))
+        if logits is not None and self._fused:
+            np.copyto(logits, AN)
         if outputs is not None:
             np.copyto(outputs, AN)
             if self._fused:
                 self._activations[self._N].apply(outputs, b.d[self._N])
-        return self._value(AN, self._targets(b, Y), b.d[self._N], w), right
+        return self._value(b, AN, self._targets(b, Y), w), right
 
     def _start(self, b: Buffers, Y: Array, w: Weights) -> float:
         """Write d^N = w ∂E/∂Z^N and return Σ_i w_i E_i."""
         N, Y = self._N, self._targets(b, Y)
-        loss = self._value(b.A[N], Y, b.d[N], w)
+        loss = self._value(b, b.A[N], Y, w)
         if not self._fused:
             self._loss.gradient(b.A[N], Y, b.d[N], b.S[N])
             self._activations[N].pull_back(b.A[N], b.K[N], b.d[N])
@@ -154,10 +162,11 @@ class Backpropagation:
             b.d[N] *= w[:, np.newaxis]
         return loss
 
-    def _value(self, AN: Array, Y: Array, dN: Array, w: Weights = None) -> float:
+    def _value(self, b: Buffers, AN: Array, Y: Array, w: Weights = None) -> float:
         """Return Σ_i w_i E_i; where it is fused, d^N is written too, without weights."""
+        dN = b.d[self._N]
         if self._fused:
-            return self._fused(AN, Y, dN, w)
+            return self._fused(AN, Y, dN, b.S[self._N], w)
         return self._loss.value(AN, Y, dN, w)
 
     def _targets(self, b: Buffers, Y: Array) -> Array:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.nn.activations import sigmoid
+from chainrule.nn.activations import sigmoid, softplus
 from chainrule.nn.arrays import Array
 
 
@@ -68,22 +68,39 @@ def cross_entropy_gradient(A: Array, Y: Array, d: Array, _: Array) -> None:
     np.negative(d, out=d)
 
 
+LEAST_LOG = -100.0
+"""The least logarithm in the values of binary cross-entropy and of poisson, as in PyTorch's BCELoss."""
+
+LEAST_DIVISOR = 1e-12
+"""The least number that their gradients are divided by, as in PyTorch's BCELoss."""
+
+
+def floored_log(A: Array, K: Array) -> None:
+    """Write max(log a, LEAST_LOG) into K, which may be A; a below 0, where rounding has left one, counts as 0."""
+    np.maximum(A, 0, out=K)
+    with np.errstate(divide="ignore"):
+        np.log(K, out=K)
+    np.maximum(K, LEAST_LOG, out=K)
+
+
 def binary_cross_entropy(A: Array, Y: Array, K: Array, w: Weights = None) -> float:
-    """E = -Σ_j (y_j log a_j + (1 - y_j) log(1 - a_j))."""
-    value = cross_entropy(A, Y, K, w)
+    """E = -Σ_j (y_j log a_j + (1 - y_j) log(1 - a_j)), each logarithm at least LEAST_LOG."""
+    floored_log(A, K)
+    K *= Y
+    value = -total(K, w)
     np.subtract(1, A, out=K)
-    np.log(np.maximum(K, tiny(A), out=K), out=K)
+    floored_log(K, K)
     value -= total(K, w)
     K *= Y
     return value + total(K, w)
 
 
 def binary_cross_entropy_gradient(A: Array, Y: Array, d: Array, K: Array) -> None:
-    """∂E/∂a_j = (a_j - y_j) / (a_j (1 - a_j))."""
+    """∂E/∂a_j = (a_j - y_j) / max(a_j (1 - a_j), LEAST_DIVISOR)."""
     np.subtract(1, A, out=K)
     K *= A
     np.subtract(A, Y, out=d)
-    d /= np.maximum(K, tiny(A), out=K)
+    d /= np.maximum(K, LEAST_DIVISOR, out=K)
 
 
 def mse(A: Array, Y: Array, K: Array, w: Weights = None) -> float:
@@ -143,14 +160,19 @@ def quantile_gradient(A: Array, Y: Array, d: Array, _: Array, quantile: float = 
 
 
 def poisson(A: Array, Y: Array, K: Array, w: Weights = None) -> float:
-    """E = Σ_j a_j - y_j log a_j: the negative log-likelihood of counts y_j with the means a_j, but for log y_j!."""
-    return cross_entropy(A, Y, K, w) + total(A, w)
+    """E = Σ_j a_j - y_j log a_j: the negative log-likelihood of counts y_j with the means a_j, but for log y_j!.
+
+    The logarithm is at least LEAST_LOG.
+    """
+    floored_log(A, K)
+    K *= Y
+    return total(A, w) - total(K, w)
 
 
-def poisson_gradient(A: Array, Y: Array, d: Array, K: Array) -> None:
-    """∂E/∂a_j = 1 - y_j / a_j."""
-    cross_entropy_gradient(A, Y, d, K)
-    d += 1
+def poisson_gradient(A: Array, Y: Array, d: Array, _: Array) -> None:
+    """∂E/∂a_j = 1 - y_j / max(a_j, LEAST_DIVISOR)."""
+    np.divide(Y, np.maximum(A, LEAST_DIVISOR, out=d), out=d)
+    np.subtract(1, d, out=d)
 
 
 LOSSES = {
@@ -182,11 +204,10 @@ def smooth(Y: Array, K: Array, label_smoothing: float) -> Array:
     return K
 
 
-def softmax_cross_entropy(Z: Array, Y: Array, d: Array, w: Weights = None) -> float:
+def softmax_cross_entropy(Z: Array, Y: Array, d: Array, _: Array, w: Weights = None) -> float:
     """Write d^N = a - y for a = softmax(z) into d, and return Σ_i w_i E_i with E = log Σ_k e^{z_k} - Σ_j y_j z_j.
 
-    The two formulas joined: no a is ever divided by, so nothing overflows. Σ_j y_j must be 1. Z is overwritten; d may
-    not be Z.
+    No a is ever divided by, so nothing overflows. Σ_j y_j must be 1.
     """
     Z -= np.maximum.reduce(Z, axis=1, keepdims=True, out=d[:, :1])
     np.exp(Z, out=d)
@@ -198,10 +219,10 @@ def softmax_cross_entropy(Z: Array, Y: Array, d: Array, w: Weights = None) -> fl
     return total(np.log(column, out=column), w) - chosen
 
 
-def sigmoid_binary_cross_entropy(Z: Array, Y: Array, d: Array, w: Weights = None) -> float:
+def sigmoid_binary_cross_entropy(Z: Array, Y: Array, d: Array, _: Array, w: Weights = None) -> float:
     """Write d^N = a - y for a = S(z) into d, and return Σ_i w_i E_i with E = Σ_j log(1 + e^{z_j}) - y_j z_j.
 
-    The two formulas joined: no a is ever divided by, so nothing overflows. Z is overwritten; d may not be Z.
+    No a is ever divided by, so nothing overflows.
     """
     value = total(np.maximum(Z, 0, out=d), w) - total(np.multiply(Z, Y, out=d), w)
     np.minimum(Z, np.negative(Z, out=d), out=d)
@@ -211,8 +232,50 @@ def sigmoid_binary_cross_entropy(Z: Array, Y: Array, d: Array, w: Weights = None
     return value
 
 
+def sigmoid_poisson(Z: Array, Y: Array, d: Array, K: Array, w: Weights = None) -> float:
+    """Write d^N = (a - y) a'/a for a = S(z) into d, where a'/a = 1 - a, and return Σ_i w_i E_i."""
+    value = _poisson_of(sigmoid, Z, Y, d, K, w)
+    np.subtract(1, d, out=K)
+    d -= Y
+    d *= K
+    return value
+
+
+def softplus_poisson(Z: Array, Y: Array, d: Array, K: Array, w: Weights = None) -> float:
+    """Write d^N = (a - y) a'/a for a = log(1 + e^z) into d, and return Σ_i w_i E_i.
+
+    a'/a = (1 - e^{-a}) / a lies between 0 and 1.
+    """
+    value = _poisson_of(softplus, Z, Y, d, K, w)
+    np.negative(d, out=K)
+    np.expm1(K, out=K)
+    K /= d
+    np.subtract(Y, d, out=d)
+    d *= K
+    return value
+
+
+def _poisson_of(
+    activation: Callable[[Array, Array], None], Z: Array, Y: Array, d: Array, K: Array, w: Weights
+) -> float:
+    """Write a > 0 into d and return Σ_i w_i E_i. log a is never above z, and equals z where a is too small to hold."""
+    np.copyto(d, Z)
+    activation(d, K)
+    value = total(d, w)
+    np.maximum(d, tiny(d), out=d)
+    np.minimum(np.log(d, out=K), Z, out=K)
+    K *= Y
+    return value - total(K, w)
+
+
 FUSED = {
     ("softmax", "cross_entropy"): softmax_cross_entropy,
     ("sigmoid", "binary_cross_entropy"): sigmoid_binary_cross_entropy,
+    ("sigmoid", "poisson"): sigmoid_poisson,
+    ("softplus", "poisson"): softplus_poisson,
 }
-"""The pairs of last activation and loss that have a joint, stable form."""
+"""The pairs of last activation and loss that have a joint, stable form: fused(Z, Y, d, K, w).
+
+Each writes ∂E/∂Z^N into d, without weights, and returns Σ_i w_i E_i. Z is overwritten; K is a work array; the three are
+different arrays of the same shape.
+"""

@@ -138,9 +138,10 @@ class PartialComputer:
             X, Y = data.validation_X[start : start + size], data.validation_Y[start : start + size]
             w = np.ones(len(X), np.float32) if weights is None else weights[start : start + size]
             A = np.empty((len(X), self._network.sizes[-1]), np.float32)
-            loss, right = self._step.evaluate(parameters, X, self._targets(Y), None if weights is None else w, A)
+            Z = np.empty_like(A) if self._network.fused else None
+            loss, right = self._step.evaluate(parameters, X, self._targets(Y), None if weights is None else w, A, Z)
             sums += Sums(loss, float(w.sum(dtype=np.float64)), right)
-            figures.add(A, Y, w)
+            figures.add(A, Y, w, Z)
         return sums + Sums(figures=figures.sums)
 
     def _targets(self, Y: NDArray[Any]) -> Array:
