@@ -67,14 +67,24 @@ def test_inverse_square_root_is_one_at_first():
     assert factors(InverseSquareRoot(100), 0, 100, 400, 10_000) == pytest.approx([1, 1, 0.5, 0.1])
 
 
-def test_one_cycle_rises_to_one_and_falls_to_its_end():
-    schedule = OneCycle(100, peak=0.4, start=0.1, end=0.01)
+def test_one_cycle_rises_to_one_and_its_last_step_is_its_end():
+    schedule = OneCycle(101, peak=41 / 101, start=0.1, end=0.01)
     assert factors(schedule, 0, 20, 40, 70, 100, 500) == pytest.approx([0.1, 0.55, 1, 0.505, 0.01, 0.01])
 
 
+@given(steps, fractions, fractions, fractions)
+def test_the_last_step_of_one_cycle_has_the_factor_of_its_end(steps, peak, start, end):
+    assert OneCycle(steps, peak, start, end).factor(steps - 1) == end
+
+
 def test_one_cycle_may_rise_to_its_last_step_or_fall_from_its_first():
-    assert factors(OneCycle(10, 1.0, 0.5, 0.25), 0, 10) == pytest.approx([0.5, 0.25])
-    assert factors(OneCycle(10, 0.0, 0.5, 0.25), 0, 10) == pytest.approx([1, 0.25])
+    assert factors(OneCycle(11, 1.0, 0.5, 0.25), 0, 5, 10) == pytest.approx([0.5, 0.75, 0.25])
+    assert factors(OneCycle(11, 0.0, 0.5, 0.25), 0, 5, 10) == pytest.approx([1, 0.625, 0.25])
+    assert factors(OneCycle(1), 0, 1) == [4e-6, 4e-6]
+
+
+def test_the_last_step_of_cosine_is_above_its_low():
+    assert Cosine(100).factor(99) == pytest.approx(math.sin(math.pi / 200) ** 2)
 
 
 @given(st.integers(1, 1000), plain, fractions)

@@ -22,7 +22,7 @@ def make_update(spec: JobSpec, steps: int, steps_per_epoch: int) -> Update:
 
 
 def make_schedule(spec: ScheduleSpec, steps: int, steps_per_epoch: int) -> Schedule:
-    """Return the schedule; what the job leaves open follows from its steps, so that the last one is its end."""
+    """Return the schedule; what the job leaves open follows from its steps, so that the schedule ends with the job."""
     rest = max(1, steps - spec.warm_up)
     open_ends = {"steps": steps_per_epoch if spec.name == "inverse_square_root" else rest, "every": math.ceil(rest / 3)}
     kind = Constant if spec.name == "plateau" else SCHEDULES[spec.name]

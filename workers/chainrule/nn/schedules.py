@@ -1,4 +1,7 @@
-"""Schedules: by what the learning rate η is multiplied at version t. Pure functions of t, which counts from 0."""
+"""Schedules: by what the learning rate η is multiplied at version t. Pure functions of t.
+
+t counts from 0: the first of `steps` steps is taken at t = 0, the last one at t = steps - 1.
+"""
 
 import math
 from dataclasses import dataclass, field
@@ -31,7 +34,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class Step:
-    """η_t = η γ^⌊t / every⌋."""
+    """η_t = η γ^⌊t / every⌋: t = every is the first that is multiplied by γ (PyTorch's StepLR)."""
 
     every: int
     gamma: float = 0.1
@@ -46,7 +49,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Exponential:
-    """η_t = η γ^{t / steps}."""
+    """η_t = η γ^{t / steps}: η γ is reached at t = steps, behind the last of the steps (PyTorch's ExponentialLR)."""
 
     steps: int
     gamma: float = 0.1
@@ -61,7 +64,11 @@ class Exponential:
 
 @dataclass(frozen=True)
 class Cosine:
-    """η_t = η (low + (1 - low) (1 + cos(π t / steps)) / 2), then η low (Loshchilov and Hutter 2017, one period)."""
+    """η_t = η (low + (1 - low) (1 + cos(π t / steps)) / 2), then η low (Loshchilov and Hutter 2017, one period).
+
+    η low is reached at t = steps, as in PyTorch's CosineAnnealingLR: the last of the steps is above it, so that none is
+    wasted where low is 0.
+    """
 
     steps: int
     low: float = 0.0
@@ -90,7 +97,11 @@ class InverseSquareRoot:
 
 @dataclass(frozen=True)
 class OneCycle:
-    """η_t rises from η start to η for `peak` of the steps, then falls to η end, by cosines (Smith and Topin 2018)."""
+    """η_t rises from η start to η for `peak` of the steps, then falls to η end, by cosines (Smith and Topin 2018).
+
+    η is reached at t = max(0, peak steps - 1), and η end at t = steps - 1, the last of the steps: where peak and steps
+    leave room for both, each factor is that of PyTorch's OneCycleLR.
+    """
 
     steps: int
     peak: float = 0.3
@@ -102,10 +113,10 @@ class OneCycle:
 
     def factor(self, t: int) -> float:
         """Return the factor on the way up, or on the way down."""
-        top = self.peak * self.steps
-        if t < top:
-            return between(self.start, 1, t / top)
-        return between(1, self.end, (t - top) / (self.steps - top) if self.steps > top else 1)
+        top, last = max(0.0, self.peak * self.steps - 1), self.steps - 1
+        if t >= last:
+            return self.end
+        return between(self.start, 1, t / top) if t < top else between(1, self.end, (t - top) / (last - top))
 
 
 @dataclass(frozen=True)
