@@ -22,11 +22,16 @@ from chainrule.wire.validation import parse_spec
 
 texts = st.text(min_size=1, max_size=20)
 names = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=20)
-fractions = st.floats(0, 1, exclude_max=True)
 positive = st.floats(0, 1e30, exclude_min=True)
+magnitudes = st.floats(1e-20, 1e20)
+strengths = st.just(0.0) | magnitudes
+decays = st.just(0.0) | st.floats(1e-20, 0.9999999)
+rates = st.just(0.0) | st.floats(1e-6, 1 - 1e-6)
 RANGES = {
-    **dict.fromkeys(("learning_rate", "epsilon", "weight_decay"), positive),
-    **dict.fromkeys(("momentum", "beta1", "beta2", "rho"), fractions),
+    "learning_rate": st.floats(1e-20, 100),
+    "epsilon": magnitudes,
+    "weight_decay": st.just(0.0) | st.floats(1e-20, 0.01),
+    **dict.fromkeys(("momentum", "beta1", "beta2", "rho"), decays),
 }
 HYPERPARAMETERS = {
     name: {field.name: RANGES[field.name] for field in dataclasses.fields(kind)} for name, kind in OPTIMIZERS.items()
@@ -52,7 +57,7 @@ def documents(draw):
     activation = st.fixed_dictionaries({}, optional={"activation": st.sampled_from(sorted(ACTIVATIONS))})
     units = st.fixed_dictionaries({"units": st.integers(1, 2**31 - 1)})
     hidden = st.builds(lambda a, b: {**a, **b}, units, activation)
-    hidden = st.builds(lambda a, b: {**a, **b}, hidden, st.fixed_dictionaries({}, optional={"dropout": fractions}))
+    hidden = st.builds(lambda a, b: {**a, **b}, hidden, st.fixed_dictionaries({}, optional={"dropout": rates}))
     ends = [name for name, kind in ACTIVATIONS.items() if kind.range[0] >= 0]
     end = st.fixed_dictionaries({}, optional={"activation": st.sampled_from(ends)})
     last = st.one_of(st.builds(lambda a, b: {**a, **b}, units, end), end)
@@ -63,14 +68,22 @@ def documents(draw):
     optional = {
         "name": names,
         "schedule": st.fixed_dictionaries({"name": st.just(schedule)}, optional=SCHEDULES[schedule]),
-        "regularization": st.fixed_dictionaries({}, optional=dict.fromkeys(("l1", "l2", "max_norm"), positive)),
-        "clipping": st.fixed_dictionaries({}, optional=dict.fromkeys(("value", "layer_norm", "global_norm"), positive)),
+        "regularization": st.fixed_dictionaries(
+            {}, optional={"l1": strengths, "l2": strengths, "max_norm": magnitudes}
+        ),
+        "clipping": st.fixed_dictionaries(
+            {}, optional=dict.fromkeys(("value", "layer_norm", "global_norm"), magnitudes)
+        ),
         "early_stopping": st.fixed_dictionaries(
             {}, optional={"metric": st.just("train_loss"), "patience": counts, "min_delta": positive}
         ),
         "optimizer": st.fixed_dictionaries({"name": st.just(optimizer)}, optional=HYPERPARAMETERS[optimizer]),
     }
-    training = {"epochs": st.integers(1, 2**31 - 1), "seed": st.integers(0, 2**63 - 1), "checkpoint_seconds": positive}
+    training = {
+        "epochs": st.integers(1, 2**31 - 1),
+        "seed": st.integers(0, 2**63 - 1),
+        "checkpoint_seconds": st.floats(0.01, 1e9),
+    }
     columns = st.lists(texts, min_size=1, max_size=3)
     data = {
         **{"validation_fraction": st.floats(0.01, 0.9), "scaling": st.sampled_from(["standardize", "min_max", "none"])},
@@ -86,7 +99,7 @@ def documents(draw):
         ),
         "network": st.fixed_dictionaries(
             {"layers": st.builds(lambda a, b: [*a, b], st.lists(hidden, max_size=3), last)},
-            optional={"loss": st.sampled_from(["cross_entropy", "mse"]), "input_dropout": fractions},
+            optional={"loss": st.sampled_from(["cross_entropy", "mse"]), "input_dropout": rates},
         ),
         "training": st.fixed_dictionaries(
             {"batch_size": st.just(shards * per_shard), "shards": st.just(shards)}, optional=training

@@ -60,7 +60,14 @@ def _loss(document: Mapping[str, Any]) -> Iterator[Violation]:
 
 
 def _optimizer(document: Mapping[str, Any]) -> Iterator[Violation]:
-    return _options(document, "optimizer", spec.OptimizerSpec, OPTIMIZERS, "a hyperparameter")
+    yield from _options(document, "optimizer", spec.OptimizerSpec, OPTIMIZERS, "a hyperparameter")
+    name, decay = _get(document, "optimizer.name", spec.OptimizerSpec.name), _number(document, "optimizer.weight_decay")
+    if not isinstance(name, str) or name not in OPTIMIZERS or decay is None:
+        return
+    rate = _number(document, "optimizer.learning_rate") or OPTIMIZERS[name]().learning_rate
+    if rate * decay > 1:
+        problem = f"is {decay:g}: times optimizer.learning_rate ({rate:g}) it must be at most 1, the whole of a weight"
+        yield Violation("optimizer.weight_decay", problem)
 
 
 def _schedule(document: Mapping[str, Any]) -> Iterator[Violation]:
@@ -144,6 +151,12 @@ def _get(document: Mapping[str, Any], path: str, default: Any) -> Any:
     for part in path.split("."):
         value = value.get(part) if isinstance(value, Mapping) else None
     return default if value is None else value
+
+
+def _number(document: Mapping[str, Any], path: str) -> float | None:
+    """Return the positive number at a path, or None where something else stands there."""
+    value = _get(document, path, None)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else None
 
 
 def _count(document: Mapping[str, Any], path: str, default: int | None) -> int | None:

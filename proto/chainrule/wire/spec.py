@@ -1,14 +1,32 @@
 """A job as data: frozen dataclasses, checked when they are made from a document (TOML, JSON or a message)."""
 
 import dataclasses
-import math
 from typing import Annotated, Any
 
-from annotated_types import Ge, Gt, Le, Lt, MinLen
-from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, StringConstraints
+from annotated_types import Ge, Le, MinLen
+from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from chainrule.nn import ACTIVATIONS, CLIPPINGS, INITIALIZERS, LOSSES, OPTIMIZERS, SCHEDULES, Network
+from chainrule.wire.ranges import (
+    ClassWeights,
+    Columns,
+    Count,
+    CountOrNone,
+    Decay,
+    Delimiter,
+    DropoutRate,
+    Fraction,
+    Magnitude,
+    NotNegative,
+    Quantile,
+    Seconds,
+    Share,
+    Source,
+    Strength,
+    Text,
+    one_of,
+)
 
 MOST_SHARDS = 65536
 SCALINGS = ("standardize", "min_max", "none")
@@ -20,45 +38,7 @@ WIRES = ("float32", "bfloat16")
 METRICS = ("validation_loss", "validation_accuracy", "train_loss")
 
 
-def _one_of(*names: str) -> AfterValidator:
-    def check(value: str) -> str:
-        if value not in names:
-            raise ValueError(f"must be one of {', '.join(names)}")
-        return value
-
-    return AfterValidator(check)
-
-
 _strict = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-
-
-def _printable(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("must not hold line breaks or other control characters")
-    return text
-
-
-Text = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_printable)]
-Count = Annotated[int, Ge(1), Le(2**31 - 1)]
-Positive = Annotated[float, Gt(0)]
-NotNegative = Annotated[float, Ge(0)]
-Fraction = Annotated[float, Ge(0), Lt(1)]
-Share = Annotated[float, Ge(0), Le(1)]
-Source = Annotated[str, StringConstraints(min_length=1)]
-Columns = Annotated[tuple[Source, ...], MinLen(1)]
-
-
-def _class_weights(value: Any) -> Any:
-    numbers = value.values() if isinstance(value, dict) else [] if value == "balanced" else [None]
-    if not all(isinstance(number, int | float) and 0 < number < math.inf for number in numbers):
-        raise ValueError('must be "balanced", or a table with a number > 0 for each class')
-    return {name: float(number) for name, number in value.items()} if isinstance(value, dict) else value
-
-
-def _delimiter(text: str) -> str:
-    if len(text.encode()) != 1 or text in '"\r\n':
-        raise ValueError("must be one character, as , or ; or a tab")
-    return text
 
 
 @dataclass(frozen=True, config=_strict)
@@ -75,19 +55,19 @@ class DataSpec:
     validation_fraction: Fraction = 0.2
     validation: Source | None = None
     stratify: bool = True
-    format: Annotated[str, _one_of(*FORMATS)] | None = None
-    delimiter: Annotated[str, AfterValidator(_delimiter)] | None = None
+    format: Annotated[str, one_of(*FORMATS)] | None = None
+    delimiter: Delimiter | None = None
     header: bool = True
     unpack_limit: Annotated[int, Ge(1), Le(2**63 - 1)] = 2**36
     columns: Columns | None = None
     ignore: Columns | None = None
-    kinds: dict[str, Annotated[str, _one_of(*COLUMN_KINDS)]] = Field(default_factory=dict)
-    missing: Annotated[str, _one_of(*MISSING)] = "refuse"
+    kinds: dict[str, Annotated[str, one_of(*COLUMN_KINDS)]] = Field(default_factory=dict)
+    missing: Annotated[str, one_of(*MISSING)] = "refuse"
     most_categories: Annotated[int, Ge(1), Le(10_000)] = 100
     hash_buckets: Annotated[int, Ge(1), Le(10_000)] = 64
-    scaling: Annotated[str, _one_of(*SCALINGS)] = "standardize"
-    target_scaling: Annotated[str, _one_of("standardize", "none")] = "none"
-    class_weights: Annotated[str | dict[str, float], PlainValidator(_class_weights)] | None = None
+    scaling: Annotated[str, one_of(*SCALINGS)] = "standardize"
+    target_scaling: Annotated[str, one_of("standardize", "none")] = "none"
+    class_weights: ClassWeights | None = None
     weight: Source | None = None
 
     @property
@@ -101,9 +81,9 @@ class LayerSpec:
     """Layer L: its number of neurons n^L, its activation, how its weights begin, and its rate of dropout."""
 
     units: Count | None = None
-    activation: Annotated[str, _one_of(*ACTIVATIONS)] | None = None
-    initializer: Annotated[str, _one_of(*INITIALIZERS)] | None = None
-    dropout: Fraction | None = None
+    activation: Annotated[str, one_of(*ACTIVATIONS)] | None = None
+    initializer: Annotated[str, one_of(*INITIALIZERS)] | None = None
+    dropout: DropoutRate | None = None
 
 
 @dataclass(frozen=True, config=_strict)
@@ -111,11 +91,11 @@ class NetworkSpec:
     """The layers 1..N and the loss; options of the loss that are None take the defaults of chainrule.nn.network."""
 
     layers: Annotated[tuple[LayerSpec, ...], MinLen(1)]
-    loss: Annotated[str, _one_of(*LOSSES)] = "cross_entropy"
-    label_smoothing: Fraction | None = None
-    delta: Positive | None = None
-    quantile: Annotated[float, Gt(0), Lt(1)] | None = None
-    input_dropout: Fraction | None = None
+    loss: Annotated[str, one_of(*LOSSES)] = "cross_entropy"
+    label_smoothing: Decay | None = None
+    delta: Magnitude | None = None
+    quantile: Quantile | None = None
+    input_dropout: DropoutRate | None = None
 
     @property
     def activations(self) -> tuple[str, ...]:
@@ -136,14 +116,14 @@ class NetworkSpec:
 class OptimizerSpec:
     """The optimizer and its hyperparameters; what is None takes the default of chainrule.nn.optimizers."""
 
-    name: Annotated[str, _one_of(*OPTIMIZERS)] = "adam"
-    learning_rate: Positive | None = None
-    momentum: Fraction | None = None
-    beta1: Fraction | None = None
-    beta2: Fraction | None = None
-    epsilon: Positive | None = None
-    rho: Fraction | None = None
-    weight_decay: NotNegative | None = None
+    name: Annotated[str, one_of(*OPTIMIZERS)] = "adam"
+    learning_rate: Magnitude | None = None
+    momentum: Decay | None = None
+    beta1: Decay | None = None
+    beta2: Decay | None = None
+    epsilon: Magnitude | None = None
+    rho: Decay | None = None
+    weight_decay: Strength | None = None
 
     @property
     def hyperparameters(self) -> dict[str, float]:
@@ -155,18 +135,18 @@ class OptimizerSpec:
 class RegularizationSpec:
     """Strengths λ of L1 and L2, and the largest norm of a neuron's incoming weights."""
 
-    l1: NotNegative = 0.0
-    l2: NotNegative = 0.0
-    max_norm: Positive | None = None
+    l1: Strength = 0.0
+    l2: Strength = 0.0
+    max_norm: Magnitude | None = None
 
 
 @dataclass(frozen=True, config=_strict)
 class ClippingSpec:
     """Limits of the mean gradient."""
 
-    value: Positive | None = None
-    layer_norm: Positive | None = None
-    global_norm: Positive | None = None
+    value: Magnitude | None = None
+    layer_norm: Magnitude | None = None
+    global_norm: Magnitude | None = None
 
     @property
     def limits(self) -> dict[str, float]:
@@ -179,8 +159,8 @@ class ClippingSpec:
 class ScheduleSpec:
     """By what the learning rate is multiplied at each step, behind `warm_up` steps in which it rises from 0."""
 
-    name: Annotated[str, _one_of(*SCHEDULE_NAMES)] = "constant"
-    warm_up: Annotated[int, Ge(0), Le(2**31 - 1)] = 0
+    name: Annotated[str, one_of(*SCHEDULE_NAMES)] = "constant"
+    warm_up: CountOrNone = 0
     steps: Count | None = None
     every: Count | None = None
     gamma: Share | None = None
@@ -201,7 +181,7 @@ class ScheduleSpec:
 class EarlyStoppingSpec:
     """Stop when a metric has not become better for `patience` epochs; the best weights are kept in any case."""
 
-    metric: Annotated[str, _one_of(*METRICS)] = "validation_loss"
+    metric: Annotated[str, one_of(*METRICS)] = "validation_loss"
     patience: Count = 10
     min_delta: NotNegative = 0.0
 
@@ -218,9 +198,9 @@ class TrainingSpec:
     batch_size: Count = 64
     shards: Annotated[int, Ge(1), Le(MOST_SHARDS)] | None = None
     seed: Annotated[int, Ge(0), Le(2**63 - 1)] = 0
-    checkpoint_seconds: Positive = 30.0
-    hash_every: Annotated[int, Ge(0), Le(2**31 - 1)] = 1
-    wire: Annotated[str, _one_of(*WIRES)] = "float32"
+    checkpoint_seconds: Seconds = 30.0
+    hash_every: CountOrNone = 1
+    wire: Annotated[str, one_of(*WIRES)] = "float32"
 
     @property
     def halves(self) -> bool:
