@@ -63,6 +63,14 @@ class TestSubmit:
         lines = [json.loads(line) for line in run("submit", job_toml, "--watch", "--json")[1].splitlines()]
         assert lines == [{"id": "a1"}, *map(event_document, remote.events)]
 
+    def test_warns_on_stderr_of_a_pair_that_is_hardly_meant(self, run, job_toml):
+        job_toml.write_text(job_toml.read_text().replace("[{}]", '[{activation = "sigmoid"}]'))
+        code, out, err = run("submit", job_toml, "--json")
+        assert (code, json.loads(out)) == (0, {"id": "a1"})
+        (line,) = err.splitlines()
+        assert line.startswith("Warning: network.layers[0].activation is sigmoid, ")
+        assert "softmax with cross_entropy" in line
+
     def test_prints_each_violation_on_a_line(self, run, remote, job_toml):
         remote.errors = [InvalidJob([Violation("a.b", "is missing"), Violation("c", "must be >= 1")])]
         code, out, err = run("submit", job_toml)

@@ -182,6 +182,17 @@ def test_a_last_layer_that_does_not_fit_is_refused_together_with_all_else(csv, j
     assert "is 5, but the label 'label' needs 2" in str(caught.value)
 
 
+@pytest.mark.parametrize("loss", ["binary_cross_entropy", "mse", "poisson"])
+def test_a_softmax_of_the_one_output_that_the_data_asks_for_is_refused(csv, job, loss):
+    source = csv([("x", "label"), *((x, x % 2) for x in range(90))])
+    with pytest.raises(InvalidJob) as caught:
+        load_dataset(job(source, loss=loss, layers=({"units": 3}, {"activation": "softmax"})))
+    (violation,) = caught.value.violations
+    assert violation.path == "network.layers[1].activation"
+    assert violation.problem.startswith("is softmax, and the data asks for one output: a softmax of one unit is 1")
+    assert violation.problem.endswith(f" with {loss}")
+
+
 def test_a_last_layer_that_fits_may_be_written_out(csv, job, rows):
     spec = job(csv([HEADER, *rows]), layers=({"units": 3}, {"units": 2}))
     assert load_dataset(spec)[0].network(spec).sizes == (2, 3, 2)

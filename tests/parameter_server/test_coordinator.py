@@ -287,8 +287,8 @@ def test_a_snapshot_is_a_copy_at_one_version(toy):
 
 
 def test_of_a_job_whose_last_step_has_spoilt_the_weights_there_is_no_snapshot(toy):
-    coordinator = Coordinator(toy.new_state(shards=1, steps=1, validates=False, optimizer="sgd", learning_rate=1e38))
-    gradient = np.full(3, 100, np.float32)
+    coordinator = Coordinator(toy.new_state(shards=1, steps=1, validates=False, optimizer="sgd", learning_rate=1e30))
+    gradient = np.full(3, 1e10, np.float32)
     with np.errstate(over="ignore"):
         coordinator.push(coordinator.join("w"), 1, 0, Node(0, 1), Partial(gradient, Sums(1.0, 1.0), Sums()))
     assert coordinator.snapshot() is None

@@ -132,6 +132,14 @@ def test_every_kind_of_job_has_its_shapes_from_the_data(run, job, label, loss, W
     assert [layer["W"] for layer in json.loads(out)["layers"]] == W
 
 
+@pytest.mark.usefixtures("set_costs")
+def test_warns_of_a_pair_that_is_hardly_meant(run, job):
+    job.write_text(JOB.replace("{units = 4}, {}", '{units = 4}, {activation = "sigmoid"}'))
+    (line,) = [line for line in run("plan", job)[1].splitlines() if line.startswith("Warning: ")]
+    assert line.startswith("Warning: network.layers[1].activation is sigmoid, ")
+    assert [f"Warning: {warning}" for warning in json.loads(run("plan", job, "--json")[1])["warnings"]] == [line]
+
+
 def test_the_shape_that_is_told_is_that_of_the_data(spec):
     summary, _ = load_dataset(spec)
     told = DataShape(120, 3, 2).summary(spec)

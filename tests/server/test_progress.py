@@ -41,15 +41,15 @@ def report(version, steps=(), evaluations=(), workers=2, pushes=None, warnings=(
     } | more
 
 
-def told(board, *reports, seconds_between=1.0, kept=None, summary=SUMMARY):
+def told(board, *reports, seconds_between=1.0, kept=None, summary=SUMMARY, spec=SPEC):
     """Play reports to a new job and conclude it; return it as it is then, and its events."""
     now = 0.0
 
     async def scenario():
         nonlocal now
-        job = await board.create(SPEC.document(), None)
+        job = await board.create(spec.document(), None)
         await board.move(job.id, Move.START)
-        progress = Progress(job.id, board, SPEC, summary, lambda: now)
+        progress = Progress(job.id, board, spec, summary, lambda: now)
         await progress.begin(0)
         for each in reports:
             now += seconds_between
@@ -111,6 +111,14 @@ def test_what_is_strange_in_the_data_is_told_once(board):
     summary = replace(SUMMARY, warnings=("column 'id' is strange",))
     _, events = told(board, summary=summary)
     assert [b"is strange" in event for event in events].count(True) == 1
+
+
+def test_a_pair_that_is_hardly_meant_is_told_once(board):
+    document = SPEC.document()
+    document["network"] = {"layers": [{"activation": "sigmoid"}]}
+    _, events = told(board, report(1), spec=parse_spec(document))
+    found = [JobEvent.FromString(event) for event in events if b"softmax with cross_entropy" in event]
+    assert [event.kind for event in found] == ["warning"]
 
 
 def test_warnings_are_events(board):

@@ -23,7 +23,7 @@ from chainrule.wire.validation import parse_spec
 texts = st.text(min_size=1, max_size=20)
 names = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=20)
 positive = st.floats(0, 1e30, exclude_min=True)
-magnitudes = st.floats(1e-20, 1e20)
+magnitudes = st.floats(1e-20, 1e30)
 strengths = st.just(0.0) | magnitudes
 decays = st.just(0.0) | st.floats(1e-20, 0.9999999)
 rates = st.just(0.0) | st.floats(1e-6, 1 - 1e-6)
@@ -55,7 +55,7 @@ SCHEDULES = {
 def documents(draw):
     """A valid job in which any optional field may be left out."""
     activation = st.fixed_dictionaries({}, optional={"activation": st.sampled_from(sorted(ACTIVATIONS))})
-    units = st.fixed_dictionaries({"units": st.integers(1, 2**31 - 1)})
+    units = st.fixed_dictionaries({"units": st.integers(2, 2**31 - 1)})  # a softmax of one is refused
     hidden = st.builds(lambda a, b: {**a, **b}, units, activation)
     hidden = st.builds(lambda a, b: {**a, **b}, hidden, st.fixed_dictionaries({}, optional={"dropout": rates}))
     ends = [name for name, kind in ACTIVATIONS.items() if kind.range[0] >= 0]

@@ -9,8 +9,8 @@ from chainrule.nn import OPTIMIZERS
 from chainrule.wire.validation import parse_spec
 
 ENDS = {
-    "learning_rate": (1e-20, 1e20),
-    "epsilon": (1e-20, 1e20),
+    "learning_rate": (1e-20, 1e30),
+    "epsilon": (1e-20, 1e30),
     **dict.fromkeys(("momentum", "beta1", "beta2", "rho"), (0.0, 1e-20, 0.9999999)),
 }
 

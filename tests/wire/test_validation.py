@@ -146,10 +146,10 @@ def test_the_sentence_names_path_and_problem():
         ({"schedule": {"name": "step", "gamma": 1.5}}, "schedule.gamma", "must be <= 1"),
         ({"training": {"checkpoint_seconds": 1e10}}, "training.checkpoint_seconds", "must be <= 1000000000"),
         ({"training": {"checkpoint_seconds": 1e-300}}, "training.checkpoint_seconds", "must be >= 0.01"),
-        ({"optimizer": {"epsilon": 1e-300}}, "optimizer.epsilon", "must be in [1e-20, 1e+20]"),
-        ({"optimizer": {"epsilon": 1e300}}, "optimizer.epsilon", "must be in [1e-20, 1e+20]"),
-        ({"optimizer": {"learning_rate": 1e-60}}, "optimizer.learning_rate", "must be in [1e-20, 1e+20]"),
-        ({"optimizer": {"learning_rate": 1e300}}, "optimizer.learning_rate", "must be in [1e-20, 1e+20]"),
+        ({"optimizer": {"epsilon": 1e-300}}, "optimizer.epsilon", "must be in [1e-20, 1e+30]"),
+        ({"optimizer": {"epsilon": 1e300}}, "optimizer.epsilon", "must be in [1e-20, 1e+30]"),
+        ({"optimizer": {"learning_rate": 1e-60}}, "optimizer.learning_rate", "must be in [1e-20, 1e+30]"),
+        ({"optimizer": {"learning_rate": 1e300}}, "optimizer.learning_rate", "must be in [1e-20, 1e+30]"),
         ({"optimizer": {"beta2": 0.99999999999}}, "optimizer.beta2", "must be in [1e-20, 0.9999999], or 0"),
         ({"optimizer": {"beta1": 0.99999999999}}, "optimizer.beta1", "must be in [1e-20, 0.9999999], or 0"),
         ({"optimizer": {"name": "adadelta", "rho": 1e-60}}, "optimizer.rho", "must be in [1e-20, 0.9999999], or 0"),
@@ -157,20 +157,20 @@ def test_the_sentence_names_path_and_problem():
         (
             {"optimizer": {"name": "adamw", "weight_decay": 1e300}},
             "optimizer.weight_decay",
-            "must be in [1e-20, 1e+20]",
+            "must be in [1e-20, 1e+30]",
         ),
         (
             {"optimizer": {"name": "adamw", "learning_rate": 0.5, "weight_decay": 3.0}},
             "optimizer.weight_decay",
             "is 3: times optimizer.learning_rate (0.5) it must be at most 1",
         ),
-        ({"regularization": {"l2": 1e-60}}, "regularization.l2", "must be in [1e-20, 1e+20], or 0"),
-        ({"regularization": {"l1": 1e60}}, "regularization.l1", "must be in [1e-20, 1e+20], or 0"),
-        ({"regularization": {"max_norm": 1e-60}}, "regularization.max_norm", "must be in [1e-20, 1e+20]"),
-        ({"clipping": {"value": 1e300}}, "clipping.value", "must be in [1e-20, 1e+20]"),
-        ({"clipping": {"layer_norm": 1e-60}}, "clipping.layer_norm", "must be in [1e-20, 1e+20]"),
-        ({"clipping": {"global_norm": 1e-60}}, "clipping.global_norm", "must be in [1e-20, 1e+20]"),
-        ({"network": {"loss": "huber", "layers": [{}], "delta": 1e-60}}, "network.delta", "must be in [1e-20, 1e+20]"),
+        ({"regularization": {"l2": 1e-60}}, "regularization.l2", "must be in [1e-20, 1e+30], or 0"),
+        ({"regularization": {"l1": 1e60}}, "regularization.l1", "must be in [1e-20, 1e+30], or 0"),
+        ({"regularization": {"max_norm": 1e-60}}, "regularization.max_norm", "must be in [1e-20, 1e+30]"),
+        ({"clipping": {"value": 1e300}}, "clipping.value", "must be in [1e-20, 1e+30]"),
+        ({"clipping": {"layer_norm": 1e-60}}, "clipping.layer_norm", "must be in [1e-20, 1e+30]"),
+        ({"clipping": {"global_norm": 1e-60}}, "clipping.global_norm", "must be in [1e-20, 1e+30]"),
+        ({"network": {"loss": "huber", "layers": [{}], "delta": 1e-60}}, "network.delta", "must be in [1e-20, 1e+30]"),
         ({"network": {"loss": "quantile", "layers": [{}], "quantile": 1e-60}}, "network.quantile", "[1e-06, 0.999999]"),
         ({"network": {"layers": [{}], "label_smoothing": 0.99999999999}}, "network.label_smoothing", "0.9999999]"),
         ({"network": {"layers": [{}], "input_dropout": 1e-60}}, "network.input_dropout", "in [1e-06, 0.999999], or 0"),
@@ -179,7 +179,7 @@ def test_the_sentence_names_path_and_problem():
             "network.layers[0].dropout",
             "must be in [1e-06, 0.999999], or 0",
         ),
-        ({"data": {"class_weights": {"a": 1e-60}}}, "data.class_weights", "must have numbers in [1e-20, 1e+20]"),
+        ({"data": {"class_weights": {"a": 1e-60}}}, "data.class_weights", "must have numbers in [1e-20, 1e+30]"),
         ({"early_stopping": {"metric": "f1"}}, "early_stopping.metric", "must be one of validation_loss"),
         ({"early_stopping": {"patience": 0}}, "early_stopping.patience", "must be >= 1"),
         ({"early_stopping": {"patence": 1}}, "early_stopping.patence", "did you mean patience?"),
@@ -280,3 +280,23 @@ def test_the_network_has_the_options_that_the_job_gives(loss, options):
     network = parse_spec(document(network={"loss": loss, "layers": layers, **options})).network.network((3, 8, 2))
     assert {name: getattr(network, name) for name in options} == options
     assert (network.initializer(1), network.activations) == ("glorot_uniform", ("relu", LOSSES[loss].activation))
+
+
+@pytest.mark.parametrize(
+    ("network", "layer"),
+    [
+        ({"layers": [{"units": 1, "activation": "softmax"}]}, 0),
+        ({"layers": [{"units": 8}, {"units": 1}]}, 1),
+        ({"layers": [{"units": 1, "activation": "softmax"}, {}]}, 0),
+        ({"loss": "mse", "layers": [{"units": 1, "activation": "softmax"}, {}]}, 0),
+    ],
+)
+def test_a_softmax_of_one_unit_is_refused(network, layer):
+    path = f"network.layers[{layer}].units"
+    problem = "is 1, and a softmax of one unit is 1 whatever the weights are: use sigmoid, or more units"
+    assert violations(document(network=network)) == {path: problem}
+
+
+@pytest.mark.parametrize("last", [{"units": 1}, {"units": 1, "activation": "sigmoid"}])
+def test_one_unit_without_a_softmax_is_allowed(last):
+    parse_spec(document(network={"loss": "binary_cross_entropy", "layers": [{"units": 1}, last]}))

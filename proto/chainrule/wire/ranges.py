@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import AfterValidator, PlainValidator, StringConstraints
 
-LEAST, MOST = 1e-20, 1e20
+LEAST, MOST = 1e-20, 1e30
 """Bounds of what is multiplied, added or divided by in float32, whose normal numbers lie between 1.2e-38 and 3.4e38.
 
 Optimizers divide by √(1-β₂), 1-ρ and the like, which are at least 1 - MOST_DECAY: what they make of a learning rate or

@@ -9,6 +9,8 @@ from chainrule.nn import ACTIVATIONS, LOSSES, OPTIMIZERS, SCHEDULES, Plateau
 from chainrule.wire import spec
 from chainrule.wire.errors import Violation
 
+ONE_SOFTMAX = "is 1, and a softmax of one unit is 1 whatever the weights are: use sigmoid, or more units"
+
 
 def relations(document: Mapping[str, Any]) -> Iterator[Violation]:
     """Yield what does not fit together."""
@@ -16,6 +18,7 @@ def relations(document: Mapping[str, Any]) -> Iterator[Violation]:
     yield from _layers(document)
     yield from _loss(document)
     yield from _last_layer(document)
+    yield from _softmax(document)
     yield from _optimizer(document)
     yield from _schedule(document)
     yield from _metric(document)
@@ -111,6 +114,19 @@ def _last_layer(document: Mapping[str, Any]) -> Iterator[Violation]:
         problem = f"is {name}, whose outputs lie in [{low:g}, {high:g}], but {loss} is for those in"
         problem += f" [{lowest:g}, {highest:g}]: {', '.join(fitting)}"
         yield Violation(f"{path}.activation", problem)
+
+
+def _softmax(document: Mapping[str, Any]) -> Iterator[Violation]:
+    """A softmax of one unit is 1 whatever the weights are."""
+    layers, loss = _get(document, "network.layers", ()), _get(document, "network.loss", spec.NetworkSpec.loss)
+    if not isinstance(layers, list | tuple):
+        return
+    default = LOSSES[loss].activation if isinstance(loss, str) and loss in LOSSES else None
+    for i, layer in enumerate(layers):
+        if isinstance(layer, Mapping) and layer.get("units") == 1 and not isinstance(layer["units"], bool | float):
+            name = layer.get("activation") or (default if i == len(layers) - 1 else None)
+            if name == "softmax":
+                yield Violation(f"network.layers[{i}].units", ONE_SOFTMAX)
 
 
 def _metric(document: Mapping[str, Any]) -> Iterator[Violation]:

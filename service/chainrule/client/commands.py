@@ -12,12 +12,15 @@ from chainrule.client.data_commands import DATA_COMMANDS
 from chainrule.client.display import follow, open_console
 from chainrule.client.documents import event_document, job_document
 from chainrule.client.exits import DONE, FAILED, INTERRUPTED, REFUSED, invoke
+from chainrule.client.job_file import read_job
 from chainrule.client.layers import Layers
 from chainrule.client.options import connect, print_job, print_json, tell
 from chainrule.client.orders import ORDERS
 from chainrule.client.tables import jobs_table
 from chainrule.client.top import top
+from chainrule.wire.advice import advice
 from chainrule.wire.job import JobState
+from chainrule.wire.validation import parse_spec
 
 __all__ = ["group", "invoke"]
 
@@ -60,8 +63,11 @@ def submit(job_file: Path, watching: bool, request_id: str | None, as_json: bool
     chainrule submit digits.toml
     chainrule submit digits.toml --watch --server trainer:50051
     """
+    spec = parse_spec(read_job(job_file))
     with connect() as client:
-        job = client.submit(job_file, request_id=request_id)
+        job = client.submit(spec, request_id=request_id)
+        for sentence in advice(spec):
+            click.echo(f"Warning: {sentence}", err=True)
         tell(as_json, {"id": job}, job)
         if watching:
             _watch(client, job, 0, as_json)

@@ -6,6 +6,7 @@ from rich.table import Table
 
 from chainrule.server.forecast import Forecast
 from chainrule.server.planning import JobPlan
+from chainrule.wire.advice import advice
 
 _COLUMNS = (
     *("WORKERS", "WHERE", "STEP", "SAMPLES/S", "EFFICIENCY", "JOB", "DOWN/STEP", "UP/STEP", "A WORKER", "SERVER"),
@@ -65,6 +66,8 @@ def sentences(plan: JobPlan) -> Iterator[str]:
         f"The job: {summary.steps(spec):,} steps in {spec.training.epochs:,} epochs"
         + (" at most" if spec.early_stopping else "")
     )
+    for sentence in advice(spec):
+        yield f"Warning: {sentence}"
 
 
 def conclusions(plan: JobPlan) -> Iterator[str]:

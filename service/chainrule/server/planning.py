@@ -20,6 +20,7 @@ from chainrule.server.calibration import calibrate, cores
 from chainrule.server.costs import Costs
 from chainrule.server.counts import HALF, NUMBER, Counts
 from chainrule.server.forecast import Forecast, Link, Place, forecast, worthwhile
+from chainrule.wire.advice import advice
 from chainrule.wire.errors import TooMuch
 from chainrule.wire.recipe import make_update
 from chainrule.wire.spec import JobSpec
@@ -124,6 +125,7 @@ class JobPlan:
             "forecasts": [self._row(where, n) for n in workers for where in self.places if self.fits(where, n)],
             "worth_having": {where: self.worth_having(where) for where in self.places},
             "costs": asdict(self.costs),
+            "warnings": list(advice(self.spec)),
         }
         result: dict[str, Any] = plain(document)
         return result

@@ -12,6 +12,7 @@ from chainrule.server.board import Board
 from chainrule.server.diagnosis import diagnose
 from chainrule.server.jobs import Move
 from chainrule.server.store import HISTORY
+from chainrule.wire.advice import advice
 from chainrule.wire.errors import TooMuch
 from chainrule.wire.job import JobState
 from chainrule.wire.layers import LayerFigures
@@ -61,7 +62,7 @@ class Progress:
             "version": version,
             "epoch": self._epoch(version),
         }
-        for warning in self._summary.warnings if row["data"] is None else ():
+        for warning in (*advice(self._spec), *self._summary.warnings) if row["data"] is None else ():
             await self._backlog.write({}, ("warning", warning))
         await self._backlog.write(changes)
 

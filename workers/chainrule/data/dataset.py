@@ -20,7 +20,7 @@ from chainrule.data.preprocessing import Preprocessing
 from chainrule.data.scaling import Moments, Scaling
 from chainrule.data.shards import Rows, split_rows, steps_per_epoch
 from chainrule.data.sources import dialect_of
-from chainrule.nn import Array, Network
+from chainrule.nn import LOSSES, Array, Network
 from chainrule.wire.errors import InvalidJob, Violation
 from chainrule.wire.spec import JobSpec
 
@@ -204,5 +204,9 @@ def check_fit(spec: JobSpec, rows: int, held_out: int, outputs: int) -> None:
         label = ", ".join(map(repr, spec.data.targets))
         problem = f"is {units}, but the label {label} needs {outputs}; leave it out to follow the data"
         violations.append(Violation(f"network.layers[{last}].units", problem))
+    elif outputs == 1 and spec.network.activations[last] == "softmax":
+        problem = "is softmax, and the data asks for one output: a softmax of one unit is 1 whatever the weights are; "
+        problem += f"use {LOSSES[spec.network.loss].activation} with {spec.network.loss}"
+        violations.append(Violation(f"network.layers[{last}].activation", problem))
     if violations:
         raise InvalidJob(violations)
