@@ -25,12 +25,18 @@ def test_the_same_value_again_and_one_within_min_delta_are_not_better():
 
 def test_patience_ends_after_so_many_values_that_are_not_better():
     rule = Patience(patience=2)
-    assert [rule.over(follow(rule, values)) for values in ([1], [1, 2], [1, 2, 3], [1, 2, 0.5])] == [
+    assert [rule.over(follow(rule, values), len(values)) for values in ([1], [1, 2], [1, 2, 3], [1, 2, 0.5])] == [
         False,
         False,
         True,
         False,
     ]
+
+
+def test_patience_in_steps_counts_the_versions_since_the_best_value():
+    rule = Patience(patience=1, patience_steps=250)
+    best = Waiting(0.5, 100, 7)
+    assert [rule.over(best, version) for version in (100, 200, 349, 350, 400)] == [False, False, False, True, True]
 
 
 def test_a_plateau_reduces_again_and_again_down_to_its_low():

@@ -29,6 +29,16 @@ def test_it_stops_at_the_first_epoch_that_ends_the_patience(losses, patience):
         assert memory.ended == (since >= patience)
 
 
+@given(losses, st.integers(1, 20), st.integers(1, 60))
+def test_patience_in_steps_ends_with_the_first_epoch_that_is_so_far_from_the_best(losses, steps_per_epoch, steps):
+    watch, memory = Watch(Patience("validation_loss", patience_steps=steps)), Memory()
+    for i, loss in enumerate(losses):
+        memory = watch.after_epoch(memory, (i + 1) * steps_per_epoch, Sums(loss, 1.0, 0.0))
+        best = losses.index(min(losses[: i + 1]))
+        assert memory.stopping.version == (best + 1) * steps_per_epoch
+        assert memory.ended == ((i - best) * steps_per_epoch >= steps)
+
+
 def test_a_plateau_starts_to_wait_anew_after_each_reduction():
     watch = Watch(plateau=Plateau(patience=2, gamma=0.5))
     memories = follow(watch, [1.0] * 6)
@@ -81,3 +91,9 @@ def test_what_follows_metrics_reaches_the_watch():
     )
     assert watch.stopping == Patience("validation_accuracy", 7, 0.125)
     assert watch.plateau == Plateau("validation_loss", 3, 0.5, 0.2, 0.01)
+
+
+def test_patience_is_ten_epochs_or_as_many_steps_as_the_job_says():
+    assert make_watch(spec(early_stopping={})).stopping == Patience("validation_loss", 10, 0.0)
+    stopping = make_watch(spec(early_stopping={"patience_steps": 500})).stopping
+    assert stopping == Patience("validation_loss", patience_steps=500)

@@ -75,7 +75,12 @@ def documents(draw):
             {}, optional=dict.fromkeys(("value", "layer_norm", "global_norm"), magnitudes)
         ),
         "early_stopping": st.fixed_dictionaries(
-            {}, optional={"metric": st.just("train_loss"), "patience": counts, "min_delta": positive}
+            {},
+            optional={
+                "metric": st.just("train_loss"),
+                draw(st.sampled_from(["patience", "patience_steps"])): counts,
+                "min_delta": positive,
+            },
         ),
         "optimizer": st.fixed_dictionaries({"name": st.just(optimizer)}, optional=HYPERPARAMETERS[optimizer]),
     }

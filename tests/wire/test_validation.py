@@ -182,6 +182,12 @@ def test_the_sentence_names_path_and_problem():
         ({"data": {"class_weights": {"a": 1e-60}}}, "data.class_weights", "must have numbers in [1e-20, 1e+30]"),
         ({"early_stopping": {"metric": "f1"}}, "early_stopping.metric", "must be one of validation_loss"),
         ({"early_stopping": {"patience": 0}}, "early_stopping.patience", "must be >= 1"),
+        ({"early_stopping": {"patience_steps": 0}}, "early_stopping.patience_steps", "must be >= 1"),
+        (
+            {"early_stopping": {"patience": 3, "patience_steps": 300}},
+            "early_stopping.patience_steps",
+            "stands beside early_stopping.patience: give one of them",
+        ),
         ({"early_stopping": {"patence": 1}}, "early_stopping.patence", "did you mean patience?"),
         ({"early_stopping": 3}, "early_stopping", "must be a table of fields"),
     ],

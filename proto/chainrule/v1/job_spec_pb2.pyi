@@ -204,11 +204,13 @@ class ScheduleSpec(_message.Message):
     def __init__(self, name: _Optional[str] = ..., warm_up: _Optional[int] = ..., steps: _Optional[int] = ..., every: _Optional[int] = ..., gamma: _Optional[float] = ..., low: _Optional[float] = ..., peak: _Optional[float] = ..., start: _Optional[float] = ..., end: _Optional[float] = ..., patience: _Optional[int] = ..., min_delta: _Optional[float] = ...) -> None: ...
 
 class EarlyStoppingSpec(_message.Message):
-    __slots__ = ("metric", "patience", "min_delta")
+    __slots__ = ("metric", "patience", "min_delta", "patience_steps")
     METRIC_FIELD_NUMBER: _ClassVar[int]
     PATIENCE_FIELD_NUMBER: _ClassVar[int]
     MIN_DELTA_FIELD_NUMBER: _ClassVar[int]
+    PATIENCE_STEPS_FIELD_NUMBER: _ClassVar[int]
     metric: str
     patience: int
     min_delta: float
-    def __init__(self, metric: _Optional[str] = ..., patience: _Optional[int] = ..., min_delta: _Optional[float] = ...) -> None: ...
+    patience_steps: int
+    def __init__(self, metric: _Optional[str] = ..., patience: _Optional[int] = ..., min_delta: _Optional[float] = ..., patience_steps: _Optional[int] = ...) -> None: ...

@@ -130,12 +130,14 @@ def _softmax(document: Mapping[str, Any]) -> Iterator[Violation]:
 
 
 def _metric(document: Mapping[str, Any]) -> Iterator[Violation]:
-    """What follows a metric needs it to be there."""
+    """What follows a metric needs it to be there, and has one measure of patience."""
     stopping = _get(document, "early_stopping", None)
     metric = _get(document, "early_stopping.metric", spec.EarlyStoppingSpec.metric)
     followed = {} if not isinstance(stopping, Mapping) else {"early_stopping.metric": metric}
     if _get(document, "schedule.name", None) == "plateau":
         followed["schedule.name"] = "validation_loss"
+    if all(_get(document, f"early_stopping.{name}", None) is not None for name in ("patience", "patience_steps")):
+        yield Violation("early_stopping.patience_steps", "stands beside early_stopping.patience: give one of them")
     loss = _get(document, "network.loss", spec.NetworkSpec.loss)
     validates = _get(document, "data.validation_fraction", spec.DataSpec.validation_fraction) != 0
     validates = validates or _get(document, "data.validation", None) is not None

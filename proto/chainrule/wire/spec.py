@@ -179,11 +179,20 @@ class ScheduleSpec:
 
 @dataclass(frozen=True, config=_strict)
 class EarlyStoppingSpec:
-    """Stop when a metric has not become better for `patience` epochs; the best weights are kept in any case."""
+    """Stop when a metric has not become better for `patience` epochs, or for `patience_steps` steps.
+
+    Where neither is given, it is 10 epochs. The best weights are kept in any case.
+    """
 
     metric: Annotated[str, one_of(*METRICS)] = "validation_loss"
-    patience: Count = 10
+    patience: Count | None = None
     min_delta: NotNegative = 0.0
+    patience_steps: Count | None = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The fields of chainrule.nn.Patience that the job gives, and those that have a default here."""
+        return _given(self)
 
 
 @dataclass(frozen=True, config=_strict)

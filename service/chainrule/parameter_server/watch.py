@@ -48,10 +48,10 @@ class Watch:
         memory = replace(memory, epoch=Sums())
         if self.stopping and self.stopping.metric in metrics:
             stopping = self.stopping.after(memory.stopping, metrics[self.stopping.metric], version)
-            memory = replace(memory, stopping=stopping, ended=self.stopping.over(stopping))
+            memory = replace(memory, stopping=stopping, ended=self.stopping.over(stopping, version))
         if self.plateau and self.plateau.metric in metrics:
             plateau = self.plateau.after(memory.plateau, metrics[self.plateau.metric], version)
-            over = self.plateau.over(plateau)
+            over = self.plateau.over(plateau, version)
             plateau = replace(plateau, waited=0) if over else plateau
             memory = replace(memory, plateau=plateau, reductions=memory.reductions + over)
         return memory
@@ -70,7 +70,7 @@ def make_watch(spec: JobSpec) -> Watch:
     stopping, plateau = spec.early_stopping, None
     if spec.schedule.name == "plateau":
         plateau = Plateau("validation_loss", **spec.schedule.options)
-    return Watch(Patience(stopping.metric, stopping.patience, stopping.min_delta) if stopping else None, plateau)
+    return Watch(Patience(**stopping.options) if stopping else None, plateau)
 
 
 def _metrics(epoch: Sums, validation: Sums | None) -> dict[str, float]:

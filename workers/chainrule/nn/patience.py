@@ -4,7 +4,7 @@ A rule says how long to wait; what is known so far is a value that the rule make
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,14 @@ class Waiting:
 class Patience:
     """Wait for so many values of a metric that are not better than the best by more than `min_delta` (Prechelt 1998).
 
-    Of an accuracy more is better, of a loss less.
+    With `patience_steps`, wait instead until a value comes at least so many versions after the best one. Of an accuracy
+    more is better, of a loss less.
     """
 
     metric: str = "validation_loss"
     patience: int = 10
     min_delta: float = 0.0
+    patience_steps: int | None = field(default=None, kw_only=True)
 
     def better(self, value: float, best: float | None) -> bool:
         """Whether a value is better than the best so far."""
@@ -38,8 +40,10 @@ class Patience:
             return Waiting(value, version)
         return replace(waiting, waited=waiting.waited + 1)
 
-    def over(self, waiting: Waiting) -> bool:
-        """Whether there has been waiting enough."""
+    def over(self, waiting: Waiting, version: int) -> bool:
+        """Whether there has been waiting enough, once the metric has had its value at a version."""
+        if self.patience_steps is not None:
+            return version - waiting.version >= self.patience_steps
         return waiting.waited >= self.patience
 
 
