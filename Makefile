@@ -5,7 +5,7 @@ PROTO_VENV := build/proto-venv
 PEERS_VENV := build/peers-venv
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help demo test soak bench bench-nn bench-peers bench-recovery bench-data bench-scale lint format proto dashboards lock clean
+.PHONY: help demo test test-peers soak bench bench-nn bench-peers bench-recovery bench-data bench-scale lint format proto dashboards lock clean
 
 help:                ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -15,6 +15,9 @@ demo: $(VENV)/demo   ## train on handwritten digits: a service, a job, its model
 
 test: $(VENV)/development $(PROTO_VENV)/installed   ## run all tests
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+test-peers: $(PEERS_VENV)/installed   ## compare gradients, optimizers and schedules with PyTorch (some GB)
+	$(PEERS_VENV)/bin/python tests/peers/compare.py $(ARGS)
 
 soak: $(VENV)/development   ## run the long tests: schedules and processes full of faults
 	$(BIN)/python -m pytest -m soak --timeout=3600 $(ARGS)
