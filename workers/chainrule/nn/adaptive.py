@@ -125,7 +125,10 @@ def update_moments(g: Array, beta1: Array, beta2: Array, K: Array, m: Array, v: 
 
 @dataclass(frozen=True)
 class AdamW(Adam):
-    """Adam whose weights decay by themselves: θ ← θ - η (m̂ / (√v̂ + ε) + λ θ) (Loshchilov and Hutter 2019)."""
+    """Adam whose weights decay by themselves: θ ← θ - η (m̂ / (√v̂ + ε) + λ θ) (Loshchilov and Hutter 2019).
+
+    θ are all parameters: biases decay, too, as by default in PyTorch; L2 regularisation leaves them alone.
+    """
 
     weight_decay: float = 0.01
 
@@ -142,7 +145,11 @@ class AdamW(Adam):
 
 @dataclass(frozen=True)
 class NAdam(Adam):
-    """Adam with Nesterov's momentum: m̂ = β₁ m / (1-β₁^{t+2}) + (1-β₁) g / (1-β₁^{t+1}) (Dozat 2016)."""
+    """Adam with Nesterov's momentum: m̂ = β₁ m / (1-β₁^{t+2}) + (1-β₁) g / (1-β₁^{t+1}) (Dozat 2016).
+
+    The momentum is β₁ at every step. PyTorch's NAdam raises it over thousands of steps, by Dozat's schedule μ_t = β₁ (1 -
+    0.96^{t/250} / 2): its θ differ from these.
+    """
 
     learning_rate: float = 0.002
 

@@ -66,7 +66,10 @@ class Nesterov(Momentum):
 
 @dataclass(frozen=True)
 class Lion(InBlocks):
-    """c = β₁ m + (1-β₁) g; θ ← θ - η (sign c + λ θ); m ← β₂ m + (1-β₂) g (Chen et al. 2023)."""
+    """c = β₁ m + (1-β₁) g; θ ← θ - η (sign c + λ θ); m ← β₂ m + (1-β₂) g (Chen et al. 2023).
+
+    θ are all parameters: biases decay, too; L2 regularisation leaves them alone.
+    """
 
     slots: ClassVar[tuple[str, ...]] = ("mean",)
     learning_rate: float = 0.0001
