@@ -147,8 +147,8 @@ class AdamW(Adam):
 class NAdam(Adam):
     """Adam with Nesterov's momentum: m̂ = β₁ m / (1-β₁^{t+2}) + (1-β₁) g / (1-β₁^{t+1}) (Dozat 2016).
 
-    The momentum is β₁ at every step. PyTorch's NAdam raises it over thousands of steps, by Dozat's schedule μ_t = β₁ (1 -
-    0.96^{t/250} / 2): its θ differ from these.
+    The momentum is β₁ at every step. PyTorch's NAdam raises it over thousands of steps, by Dozat's schedule
+    μ_t = β₁ (1 - 0.96^{t/250} / 2): its θ differ from these.
     """
 
     learning_rate: float = 0.002
