@@ -29,3 +29,34 @@ def test_the_end_of_a_worker_is_told_to_its_job_and_to_whoever_waits_for_a_cpu(t
     for job_id in ("a1", "another"):
         launcher._take({"event": "worker_ended", "job_id": job_id, "worker": "w1", "reason": None})
     assert told == [("w1", None), "changed"]
+
+
+def test_why_ray_cannot_be_started_again_is_a_trouble_until_it_is(tmp_path, monkeypatch):
+    changes = []
+
+    async def scenario():
+        launcher = Launcher(tmp_path / "log", None, None, lambda: changes.append(launcher.trouble))
+        attempts = 0
+
+        async def start():
+            nonlocal attempts
+            attempts += 1
+            launcher.lost = asyncio.Event()
+            if attempts == 1:
+                launcher.lost.set()
+                raise LaunchFailed("no folder for Ray")
+            launcher.trouble = None
+            back.set()
+
+        back = asyncio.Event()
+        monkeypatch.setattr(launcher, "start", start)
+        launcher.lost.set()
+        keeping = asyncio.create_task(launcher.keep_alive())
+        await asyncio.wait_for(back.wait(), 20)
+        keeping.cancel()
+        assert await launcher.obstacle() == "there is no Ray at present"
+        launcher.trouble = "no folder for Ray"
+        assert await launcher.obstacle() == "no folder for Ray"
+
+    asyncio.run(scenario())
+    assert changes == ["Ray has ended and cannot be started again: no folder for Ray"]

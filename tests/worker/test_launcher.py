@@ -1,7 +1,9 @@
 import json
+import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -40,3 +42,29 @@ def test_a_launcher_that_waits_for_ray_ends_with_its_service():
             silent.accept()[0].close()  # the first look
             launcher.stdin.close()
             assert launcher.wait(20) == 1
+
+
+def test_a_shell_that_cannot_start_workers_is_told_with_its_words(tmp_path):
+    """Ray starts workers through `bash`; here that is a program that refuses."""
+    shell = tmp_path / "bash"
+    shell.write_text("#!/bin/sh\necho 'bash: cannot start anything' >&2\nexit 1\n")
+    shell.chmod(0o755)
+    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    command = [sys.executable, "-m", "chainrule.worker"]
+    settings = {"ray_address": None, "num_cpus": 1, "warm_workers": 1}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as launcher:
+        print(json.dumps(settings), file=launcher.stdin, flush=True)
+        events = map(json.loads, launcher.stdout)
+        assert [next(events)["event"] for _ in range(2)] == ["ready", "cluster"]
+        reason = "tell of no error"
+        while "tell of no error" in reason:  # the worker's shell has not got as far yet
+            print(json.dumps({"command": "explain"}), file=launcher.stdin, flush=True)
+            reason = next(event["reason"] for event in events if event["event"] == "explained")
+        launcher.stdin.close()
+        assert launcher.wait(30) == 0
+    assert "bash: cannot start anything" in reason
+    folder = Path(reason.partition("(")[2]).parents[2]
+    assert folder.name.startswith("chainrule-")
+    assert not folder.exists()

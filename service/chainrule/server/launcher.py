@@ -15,7 +15,7 @@ from chainrule.wire.errors import DatasetNotFound, InvalidData, LaunchFailed
 from chainrule.wire.spec import JobSpec
 
 logger = logging.getLogger(__name__)
-START_SECONDS, STOP_SECONDS = 60.0, 10.0
+START_SECONDS, STOP_SECONDS, EXPLAIN_SECONDS = 60.0, 10.0, 10.0
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds between two starts: doubled while they fail."""
 
@@ -24,7 +24,7 @@ WorkerEnded = Callable[[str, str | None], None]
 
 
 class Launcher:
-    """Prepares data and starts workers on Ray. `cpus` is 0 while there is no Ray."""
+    """Prepares data and starts workers on Ray. `cpus` is 0 while there is no Ray, and `trouble` says why it is away."""
 
     def __init__(
         self,
@@ -46,6 +46,8 @@ class Launcher:
         }
         self._changed, self._start_seconds = changed, start_seconds
         self.cpus, self.node = 0, "127.0.0.1"
+        self.trouble: str | None = None
+        self._explained: asyncio.Future[str] | None = None
         self._child: Child | None = None
         self._stopping = False
         self._prepared: dict[str, asyncio.Future[DatasetSummary]] = {}
@@ -64,14 +66,16 @@ class Launcher:
         except TimeoutError:
             first = {"event": "failed", "reason": f"Ray has not come up within {self._start_seconds:.0f} s"}
         except asyncio.CancelledError:
-            await child.stop(0)
+            await child.stop(STOP_SECONDS)  # it ends what it has started of Ray
             raise
         if first["event"] != "ready":
-            await child.stop(0)
+            await child.stop(STOP_SECONDS)
             raise LaunchFailed(first["reason"])
+        for note in first["notes"]:
+            logger.warning("%s", note)
         if self._settings["ray_address"]:
             self.node = first["node"]
-        self._child, self.lost = child, asyncio.Event()
+        self._child, self.lost, self.trouble = child, asyncio.Event(), None
         self.ready.set()
         self._following = asyncio.create_task(self._follow(child))
 
@@ -91,6 +95,8 @@ class Launcher:
                 pause = FIRST_PAUSE
             except (LaunchFailed, OSError) as error:
                 logger.warning("%s; the next try is in %.0f s", error, pause)
+                self.trouble = f"Ray has ended and cannot be started again: {error}"
+                self._changed()
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
 
@@ -120,6 +126,18 @@ class Launcher:
         self._watchers.pop(job_id, None)
         self._prepared.pop(job_id, None)
         await self._send(command="release", job_id=job_id)
+
+    async def obstacle(self) -> str:
+        """Return why Ray starts no worker, as far as it tells."""
+        if self._child is None:
+            return self.trouble or "there is no Ray at present"
+        if self._explained is None or self._explained.done():
+            self._explained = asyncio.get_running_loop().create_future()
+            await self._send(command="explain")
+        try:
+            return await asyncio.wait_for(asyncio.shield(self._explained), EXPLAIN_SECONDS)
+        except TimeoutError:
+            return f"Ray does not answer (see {self._log})"
 
     async def stop(self) -> None:
         """End the process, and with it the embedded Ray."""
@@ -157,6 +175,8 @@ class Launcher:
                 self._prepared[job_id].set_result(DatasetSummary.from_document(data))
             case {"event": "refused", "job_id": job_id, "reason": reason} if self._awaits(job_id):
                 self._prepared[job_id].set_exception(InvalidData(reason))
+            case {"event": "explained", "reason": reason} if self._explained and not self._explained.done():
+                self._explained.set_result(reason)
             case {"event": "worker_ended", "job_id": job_id, "worker": worker, "reason": reason}:
                 if job_id in self._watchers:
                     self._watchers[job_id](worker, reason)

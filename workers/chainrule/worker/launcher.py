@@ -1,6 +1,7 @@
 """The launcher: the only Ray driver. It puts data shards into the object store and starts, watches and stops workers.
 
-Commands (chainrule.wire.control): prepare, start, release. Events: ready, cluster, prepared, refused, worker_ended.
+Commands (chainrule.wire.control): prepare, start, release, explain. Events: ready, cluster, prepared, refused,
+worker_ended, explained.
 """
 
 import asyncio
@@ -8,7 +9,9 @@ import concurrent.futures
 import logging
 import os
 import queue
+import shlex
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -30,6 +33,9 @@ from chainrule.wire.errors import ChainruleError, LaunchFailed
 from chainrule.wire.spec import JobSpec
 from chainrule.wire.validation import parse_spec
 from chainrule.worker.actor import RayTasks, Spares
+from chainrule.worker.descendants import adopt_orphans, end_descendants
+from chainrule.worker.obstacles import obstacle
+from chainrule.worker.ray_folder import RayFolder, claim_folder, places
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -54,8 +60,11 @@ class _JobOnRay:
 class Launcher:
     """Carries out the service's commands on Ray."""
 
-    def __init__(self, control: Control, roots: Roots = None, warm_workers: int = 0) -> None:
+    def __init__(
+        self, control: Control, roots: Roots = None, warm_workers: int = 0, ray_logs: Path | None = None
+    ) -> None:
         self._control, self._roots, self._spares = control, roots, Spares(warm_workers)
+        self._ray_logs = ray_logs
         self._jobs: dict[str, _JobOnRay] = {}
         self._cpus = 0
 
@@ -98,6 +107,14 @@ class Launcher:
             ray.kill(actor)
         self._fill()
 
+    async def explain(self) -> None:
+        """Tell the service why Ray starts no worker."""
+
+        def look() -> str:
+            return obstacle(self._ray_logs, ray.available_resources().get("CPU", 0.0), self._cpus)
+
+        self._control.send("explained", reason=await _in_thread(look))
+
     def _fill(self) -> None:
         """Make workers ready for the next job, with the CPUs that no worker holds."""
         self._spares.fill(self._cpus - sum(len(job.actors) for job in self._jobs.values()))
@@ -139,10 +156,16 @@ def _in_thread(work: Callable[[], T]) -> asyncio.Future[T]:
     return asyncio.wrap_future(future)
 
 
-def connect(address: str | None, num_cpus: int | None) -> None:
-    """Start a local Ray, or join the cluster at an address. Raises LaunchFailed."""
+def connect(address: str | None, num_cpus: int | None, folder: Path | None = None) -> None:
+    """Start a local Ray with its files in `folder`, or join the cluster at an address. Raises LaunchFailed."""
     if address is not None:
         _check_answers(address)
+    environment: dict[str, Any] = {
+        "py_modules": sorted({str(Path(module.__path__[0]).parent) for module in (chainrule.nn, chainrule.v1)}),
+        "env_vars": {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
+    }
+    if address is None:  # Ray puts this into a shell's command line as it is; a cluster's nodes have their own Python
+        environment["py_executable"] = shlex.quote(sys.executable)
     try:
         ray.init(
             address=address or "local",
@@ -150,13 +173,11 @@ def connect(address: str | None, num_cpus: int | None) -> None:
             include_dashboard=None if address else False,
             log_to_driver=False,
             logging_level=logging.ERROR,
-            runtime_env={
-                "py_modules": sorted({str(Path(module.__path__[0]).parent) for module in (chainrule.nn, chainrule.v1)}),
-                "env_vars": {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
-            },
+            runtime_env=environment,
+            _temp_dir=None if folder is None else str(folder),
         )
-    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-        where = f"Ray at {address} cannot be joined" if address else "a local Ray cannot be started"
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        where = f"Ray at {address} cannot be joined" if address else f"a local Ray cannot be started in {folder}"
         raise LaunchFailed(f"{where}: {str(error).splitlines()[0]}") from None
 
 
@@ -174,24 +195,40 @@ def main() -> None:
     os.environ |= RAY_SETTINGS
     control = Control()
     commands = control.commands()
-    settings = next(commands)
-    inbox: _Inbox = queue.SimpleQueue()
-    connected = threading.Event()
-    threading.Thread(target=_follow, args=(commands, inbox, connected), name="commands", daemon=True).start()
+    settings = next(commands, None)
+    if settings is None:  # the service has ended already
+        return
+    adopt_orphans()
     try:
-        connect(settings["ray_address"], settings["num_cpus"])
+        folder = None if settings["ray_address"] else claim_folder(places(os.environ))
     except ChainruleError as error:
         control.send("failed", reason=str(error))
         return
-    connected.set()
+    inbox: _Inbox = queue.SimpleQueue()
+    connected = threading.Event()
+    follower = threading.Thread(target=_follow, args=(commands, inbox, connected, folder), name="commands", daemon=True)
+    follower.start()
     leaving = threading.Event()
-    for process in [] if settings["ray_address"] else _heart_of_ray():
-        threading.Thread(target=_end_with, args=(process, leaving), name="Ray", daemon=True).start()
     try:
-        asyncio.run(_serve(control, inbox, settings))
+        connect(settings["ray_address"], settings["num_cpus"], folder.path if folder else None)
+        connected.set()
+        for process in [] if settings["ray_address"] else _heart_of_ray():
+            threading.Thread(target=_end_with, args=(process, leaving), name="Ray", daemon=True).start()
+        asyncio.run(_serve(control, inbox, settings, folder))
+    except LaunchFailed as error:
+        control.send("failed", reason=str(error))
     finally:
         leaving.set()
         ray.shutdown()
+        _clear(folder)
+
+
+def _clear(folder: RayFolder | None) -> None:
+    """Leave nothing of the embedded Ray: neither processes nor files."""
+    for process in end_descendants():
+        logger.error("process %s of Ray does not end", process.pid)
+    if folder is not None:
+        folder.remove()
 
 
 def _heart_of_ray() -> list[psutil.Process]:
@@ -205,21 +242,25 @@ def _end_with(process: psutil.Process, leaving: threading.Event) -> None:
     process.wait()
     if not leaving.is_set():
         logger.error("%s has ended, and with it this Ray", name)
-        os._exit(1)  # the system ends what is left of it
+        os._exit(1)  # the system ends what is left of it, and the next launcher deletes its folder
 
 
-def _follow(commands: Iterator[dict[str, Any]], inbox: _Inbox, connected: threading.Event) -> None:
+def _follow(
+    commands: Iterator[dict[str, Any]], inbox: _Inbox, connected: threading.Event, folder: RayFolder | None
+) -> None:
     """Pass on the service's commands, and None when it has ended."""
     for command in commands:
         inbox.put(command)
     if not connected.is_set():
+        _clear(folder)
         os._exit(1)  # Nothing else ends a ray.init() that waits for a cluster.
     inbox.put(None)
 
 
-async def _serve(control: Control, inbox: _Inbox, settings: dict[str, Any]) -> None:
-    launcher = Launcher(control, settings.get("data_roots"), settings.get("warm_workers", 0))
-    control.send("ready", node=ray.util.get_node_ip_address())
+async def _serve(control: Control, inbox: _Inbox, settings: dict[str, Any], folder: RayFolder | None) -> None:
+    logs, notes = (folder.logs, folder.notes) if folder is not None else (None, ())
+    launcher = Launcher(control, settings.get("data_roots"), settings.get("warm_workers", 0), logs)
+    control.send("ready", node=ray.util.get_node_ip_address(), notes=list(notes))
     tasks = {asyncio.create_task(launcher.watch_cluster())}
     while (command := await _in_thread(inbox.get)) is not None:
         task = asyncio.create_task(getattr(launcher, command.pop("command"))(**command))
