@@ -59,6 +59,10 @@ class ThreadLauncher:
         self.started: list[str] = []
         self.changed: Callable[[], None] = lambda: None
         self._shards, self._ended = {}, {}
+        self.trouble: str | None = None
+
+    async def obstacle(self) -> str:
+        return "there is no room for it"
 
     async def prepare(self, job_id, spec, ended) -> DatasetSummary:
         summary, shards = load_dataset(spec)

@@ -59,6 +59,29 @@ def test_a_job_has_all_that_its_page_shows(web, board, spec):
     web(scenario)
 
 
+def test_what_keeps_the_service_from_training_is_told_while_it_lasts(board, path, spec, tmp_path, thread_launcher):
+    async def scenario(web):
+        job = await board.create(spec.document(), None)
+        assert "trouble" not in await web.get("/api/jobs")
+        launcher.trouble = "Ray has ended and cannot be started again: no folder for Ray"
+        launcher.ready.clear()
+        web.scheduler.wake()
+        async with web.client.stream("GET", "/api/changes?after=") as answer:
+            changes = events(answer)
+            while (document := json.loads((await anext(changes))[1])).get("trouble") != launcher.trouble:
+                continue
+            assert (await web.get("/api/jobs"))["trouble"] == launcher.trouble
+            reason = (await board.read(board.store.job, job.id)).reason
+            assert reason == f"waits for Ray: {launcher.trouble}"
+            launcher.trouble = None
+            await board.update(job.id, {}, ("warning", "something else"))
+            while "trouble" in document:
+                document = json.loads((await anext(changes))[1])
+
+    launcher = thread_launcher(0)
+    play(board, path, launcher, tmp_path / "jobs", scenario)
+
+
 @pytest.mark.parametrize("what", ["", "/events", "/curves", "/receipt", "/model"])
 def test_an_unknown_job_is_told(web, what):
     async def scenario(web):

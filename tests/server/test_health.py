@@ -31,6 +31,7 @@ RUNNING = [
     (job(), Facts(FALLING, (), 30, 0.1), "warn", "stalled", "no step for 30 s"),
     (job(), Facts(FALLING, (), 30, 20), "good", "healthy", "the loss falls"),
     (job(workers=0), Facts(FALLING), "wait", "waiting", "no worker"),
+    (job(workers=0, reason="no room"), Facts(FALLING), "warn", "no workers", "no room"),
     (job(layers=VANISHING), Facts(FALLING), "warn", "vanishing gradients", "layers 1, 2"),
     (job(layers=layers(layer3="exploding")), Facts(FALLING), "bad", "exploding gradients", "layer 3"),
     (job(layers=layers(layer2="dead")), Facts(FALLING), "warn", "dead neurons", "layer 2"),
@@ -39,6 +40,7 @@ ACCURATE, TRAINED = {"validation": {"accuracy": 0.97}}, {"train": {"loss": 0.5}}
 OTHERS = [
     (job(JobState.QUEUED, reason="waits for 8 CPUs"), "wait", "waiting", "waits for 8 CPUs"),
     (job(JobState.STARTING), "busy", "starting", "workers start"),
+    (job(JobState.STARTING, reason="no worker could be started"), "warn", "no workers", "no worker could be started"),
     (job(JobState.PAUSED, reason="paused by the user at step 3"), "rest", "paused", "at step 3"),
     (job(JobState.CANCELLED), "rest", "cancelled", "by the user"),
     (job(JobState.FAILED, reason="no such file"), "bad", "failed", "no such file"),

@@ -16,10 +16,10 @@ def messages(board, job_id):
 def executed(board, spec, tmp_path):
     """Run a job once, with a launcher, and return it as it is then."""
 
-    def execute(make_launcher, meanwhile=None, job=spec, workers=2):
+    def execute(make_launcher, meanwhile=None, job=spec, workers=2, **options):
         async def scenario():
             created = await board.create(job.document(), None)
-            run = Run(created.id, board, make_launcher(), tmp_path / created.id, workers)
+            run = Run(created.id, board, make_launcher(), tmp_path / created.id, workers, **options)
             execution = asyncio.create_task(run.execute())
             if meanwhile is not None:
                 await meanwhile(run, created.id)
@@ -195,3 +195,34 @@ def test_a_job_does_not_go_on_with_other_data(board, spec, tmp_path, thread_laun
     job = asyncio.run(scenario())
     assert job.state is JobState.FAILED
     assert "not the one that training began with" in job.reason
+
+
+def test_a_job_whose_workers_do_not_start_says_why_until_one_has(executed, board, thread_launcher):
+    begun = asyncio.Event()
+
+    class Late(thread_launcher):
+        """Its workers start when the job has said why it waits for them."""
+
+        async def start_worker(self, job_id, worker, address):
+            task = asyncio.create_task(self._late(job_id, worker, address))
+            self.tasks = [*getattr(self, "tasks", []), task]
+
+        async def _late(self, job_id, worker, address):
+            await begun.wait()
+            await super().start_worker(job_id, worker, address)
+
+    async def look(run, job_id):
+        why = "no worker could be started within 0 s: there is no room for it"
+        async for _ in board.watch(job_id, 0):
+            if why in messages(board, job_id):
+                break
+        job = await board.read(board.store.job, job_id)
+        assert (job.state, job.reason, run.trouble) == (JobState.STARTING, why, why)
+        begun.set()
+        async for _ in board.watch(job_id, 0):
+            if board.live[job_id].job.workers:
+                break
+        assert board.live[job_id].job.reason == ""
+
+    job = executed(Late, look, patience=0.1)
+    assert (job.state, job.reason) == (JobState.SUCCEEDED, "")

@@ -38,7 +38,8 @@ class Web:
 async def served(board, path, launcher, folder, ready=lambda: True):
     history = History(path)
     scheduler = Scheduler(board, launcher, folder)
-    api = Api(board, Fleet(board, history, lambda: scheduler.cpus), Charts(board, history), scheduler)
+    fleet = Fleet(board, history, lambda: scheduler.cpus, trouble=lambda: scheduler.trouble)
+    api = Api(board, fleet, Charts(board, history), scheduler)
     registry = CollectorRegistry()
     registry.register(JobCollector(lambda: board.live.values(), lambda: board.states))
     with listening_socket("127.0.0.1", 0) as bound:

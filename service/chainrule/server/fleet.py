@@ -26,6 +26,7 @@ ALIVE_SECONDS = 10.0
 KEPT_VERDICTS = 256
 
 Cpus = Callable[[], tuple[int, int]]
+Trouble = Callable[[], str | None]
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,20 @@ class _Known:
 
 
 class Fleet:
-    """Reads jobs with their health; `cpus` gives those that jobs hold and those that there are."""
+    """Reads jobs with their health; `cpus` gives those that jobs hold and those that there are.
 
-    def __init__(self, board: Board, history: History, cpus: Cpus, clock: Callable[[], float] = time.monotonic) -> None:
-        self._board, self._history, self._cpus, self._clock = board, history, cpus, clock
+    `trouble` says why the service as a whole trains nothing, None where it can.
+    """
+
+    def __init__(
+        self,
+        board: Board,
+        history: History,
+        cpus: Cpus,
+        clock: Callable[[], float] = time.monotonic,
+        trouble: Trouble = lambda: None,
+    ) -> None:
+        self._board, self._history, self._cpus, self._clock, self._trouble = board, history, cpus, clock, trouble
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._answers = Answers(clock)
 
@@ -86,7 +97,9 @@ class Fleet:
     async def _cluster(self) -> dict[str, Any]:
         used, total = self._cpus()
         waiting = await self._history.read(self._history.queue)
-        return {"cpus": {"used": used, "total": total}, "queue": waiting}
+        document = {"cpus": {"used": used, "total": total}, "queue": waiting}
+        trouble = self._trouble()
+        return document if trouble is None else document | {"trouble": trouble}
 
     async def view(self, job: Job) -> dict[str, Any]:
         """Return a job with its health; the losses of one that has ended are asked for where they are looked at."""

@@ -43,7 +43,7 @@ def verdict(job: Job, facts: Facts) -> Health:
         return Health("done", "done", _result(job))
     waiting = {
         JobState.QUEUED: Health("wait", "waiting", job.reason or "waits for its turn"),
-        JobState.STARTING: Health("busy", "starting", "data is read and workers start"),
+        JobState.STARTING: _no_workers(job) or Health("busy", "starting", "data is read and workers start"),
         JobState.PAUSED: Health("rest", "paused", job.reason or "paused by the user"),
         JobState.CANCELLED: Health("rest", "cancelled", job.reason or "cancelled by the user"),
     }
@@ -52,9 +52,15 @@ def verdict(job: Job, facts: Facts) -> Health:
 
 def _running(job: Job, facts: Facts) -> Health:
     if not job.workers:
-        return Health("wait", "waiting", "it has no worker at present: training goes on as soon as one joins")
+        waits = "it has no worker at present: training goes on as soon as one joins"
+        return _no_workers(job) or Health("wait", "waiting", waits)
     found = _diverging(facts.losses) or _layers(job.layers) or _stalled(facts) or _overfitting(facts)
     return found or _learning(facts.losses)
+
+
+def _no_workers(job: Job) -> Health | None:
+    """A job that holds its CPUs has a reason where its workers do not start."""
+    return Health("warn", "no workers", job.reason) if job.reason else None
 
 
 def _diverging(losses: Sequence[float]) -> Health | None:

@@ -101,6 +101,14 @@ class Progress:
         self._faults[fault] += 1
         await self._backlog.write({"faults": dict(+self._faults)}, ("warning", warning))
 
+    async def warn(self, warning: str, reason: str | None = None) -> None:
+        """Warn of something, which is also the reason of the job's state where one is given."""
+        await self._backlog.write({} if reason is None else {"reason": reason}, ("warning", warning))
+
+    async def explain(self, reason: str) -> None:
+        """Say why the job is in its state, without an event."""
+        await self._backlog.write({"reason": reason})
+
     def _epoch(self, version: int) -> int:
         return version // self._summary.steps_per_epoch(self._spec)
 

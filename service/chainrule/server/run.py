@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.data.dataset import DatasetSummary
+from chainrule.server.absence import PATIENCE_SECONDS, Absence
 from chainrule.server.backlog import until_written
 from chainrule.server.board import Board
 from chainrule.server.child import Child
@@ -27,7 +28,15 @@ WORKER_FAILURES = 5
 class Run:
     """Trains one job with `workers` workers. `execute` does it all; the rest tells it what has changed meanwhile."""
 
-    def __init__(self, job_id: str, board: Board, launcher: Launcher, folder: Path, workers: int) -> None:
+    def __init__(
+        self,
+        job_id: str,
+        board: Board,
+        launcher: Launcher,
+        folder: Path,
+        workers: int,
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
         self.job_id, self.workers = job_id, workers
         self._board, self._launcher, self._folder = board, launcher, folder
         self._server: Child | None = None
@@ -41,6 +50,20 @@ class Run:
         self._failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._tasks: set[asyncio.Task[None]] = set()
         self._progress: Progress
+        self._joined = 0
+        self._absence = Absence(launcher.obstacle, self._warn_of_absence, patience)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why no worker of the job could be started; None while there is one, or one may still come."""
+        return self._absence.trouble
+
+    async def _warn_of_absence(self, warning: str, none: bool) -> None:
+        await self._progress.warn(warning, warning if none else None)
+
+    async def _count_workers(self) -> None:
+        if self._absence.note(self._joined, len(self._names)):
+            await self._progress.explain("")
 
     async def execute(self) -> None:
         """Train until the job succeeds or fails; when a process or Ray dies, put it back into the queue."""
@@ -98,6 +121,7 @@ class Run:
             self._on_ray = False
             self._names.clear()
             self._leaving.clear()
+            await self._count_workers()
             await self._progress.survive("ray_lost", "Ray has ended; training goes on as soon as it is back")
             await self._launcher.ready.wait()
             with suppress(LaunchFailed):  # it has ended once more
@@ -130,6 +154,8 @@ class Run:
             case {"event": "report", "ended": ended}:
                 self._ended = ended
                 await self._progress.take(event)
+                self._joined = event["workers"]
+                await self._count_workers()
             case {"event": "checkpoint", **checkpoint}:
                 await self._progress.checkpoint(checkpoint)
             case {"event": "kept", "version": version}:
@@ -170,6 +196,7 @@ class Run:
         while self._on_ray and len(self._names) < self.workers:
             self._names.append(f"w{next(self._numbers)}")
             await self._launcher.start_worker(self.job_id, self._names[-1], self._address)
+        await self._count_workers()
 
     def _worker_ended(self, name: str, reason: str | None) -> None:
         if name in self._leaving:
@@ -204,6 +231,7 @@ class Run:
 
     async def _clean_up(self) -> None:
         self._ended = True
+        self._absence.stop()
         for task in self._tasks:
             task.cancel()
         await self._launcher.release(self.job_id)

@@ -53,6 +53,12 @@ class Scheduler:
         """The CPUs that jobs hold, and those that there are."""
         return sum(each.run.held for each in self._running.values()), self._launcher.cpus
 
+    @property
+    def trouble(self) -> str | None:
+        """Why no job can have workers at present; None while they can."""
+        told = (each.run.trouble for each in self._running.values() if each.run.trouble is not None)
+        return self._launcher.trouble or next(told, None)
+
     async def recover(self) -> None:
         """Put the jobs that an earlier service left in the middle back into the queue."""
         for row in await self._board.read(self._board.store.rows_in, JobState.STARTING, JobState.RUNNING):
@@ -144,7 +150,7 @@ class Scheduler:
     async def _explain(self, row: Row, demand: Demand) -> None:
         cpus = self._launcher.cpus
         if not self._launcher.ready.is_set():
-            reason = "waits for Ray"
+            reason = f"waits for Ray: {self._launcher.trouble}" if self._launcher.trouble else "waits for Ray"
         elif demand.min_workers > cpus:
             reason = f"waits for {demand.min_workers} CPUs (cluster.min_workers); the cluster has {cpus}"
         else:
