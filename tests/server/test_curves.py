@@ -1,9 +1,11 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule.server.curves import curve, window
+from chainrule.server.curves import curve, loss_window, trailing_mean, window
 
 VALUES = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=300)
 
@@ -68,3 +70,36 @@ def test_what_is_not_finite_hides_nothing_beside_it():
 def test_a_window_has_one_point_more_at_each_end(low, high, expected):
     part = window(np.arange(5.0), low, high)
     assert (part.start, part.stop) == expected
+
+
+@given(st.lists(st.tuples(st.floats(-1e6, 1e6), st.integers(1, 300)), max_size=200), st.integers(1, 250))
+def test_the_trailing_mean_is_that_of_a_loop_over_windows(steps, size):
+    values, rows = [value for value, _ in steps], [count for _, count in steps]
+    expected = []
+    for i in range(len(steps)):
+        first = max(0, i + 1 - size)
+        total = math.fsum(value * count for value, count in steps[first : i + 1])
+        expected.append(total / sum(rows[first : i + 1]))
+    found = trailing_mean(np.array(values), np.array(rows), size)
+    np.testing.assert_allclose(found, np.array(expected), rtol=1e-9, atol=1e-6)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_loss_that_is_not_finite_leaves_the_trailing_means_beyond_it_alone(value):
+    values = np.ones(50)
+    values[20] = value
+    found = trailing_mean(values, np.full(50, 128), 10)
+    np.testing.assert_array_equal(np.flatnonzero(~np.isfinite(found)), np.arange(20, 30))
+    assert (found[:20] == 1).all()
+    assert (found[30:] == 1).all()
+
+
+def test_small_losses_behind_a_huge_one_keep_their_digits():
+    values = np.full(1000, 1e-3)
+    values[100] = 1e16
+    np.testing.assert_allclose(trailing_mean(values, np.ones(1000), 50)[150:], 1e-3, rtol=1e-13)
+
+
+@pytest.mark.parametrize(("steps_per_epoch", "expected"), [(1, 10), (10, 10), (37, 37), (100, 100), (9000, 100)])
+def test_the_loss_is_smoothed_over_an_epoch_within_bounds(steps_per_epoch, expected):
+    assert loss_window(steps_per_epoch) == expected

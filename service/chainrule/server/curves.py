@@ -12,6 +12,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 Numbers: TypeAlias = NDArray[np.float64]
+FEWEST_STEPS, MOST_STEPS = 10, 100
+"""The bounds of the number of steps that the smoothed training loss is a mean over."""
+
+
+def loss_window(steps_per_epoch: int) -> int:
+    """Return the steps that the smoothed training loss is a mean over: one epoch, at least 10, at most 100."""
+    return min(MOST_STEPS, max(FEWEST_STEPS, steps_per_epoch))
+
+
+def trailing_mean(values: Numbers, rows: Numbers, window: int) -> Numbers:
+    """Return at each step the mean of the last `window` values, weighted by rows; of fewer at the beginning.
+
+    Takes time in proportion to the number of values, whatever the window. A value that is not finite makes only the
+    means that contain it not finite.
+    """
+    values, rows = np.asarray(values, np.float64), np.asarray(rows, np.float64)
+    with np.errstate(invalid="ignore", over="ignore"):
+        return _trailing_sums(values * rows, window) / _trailing_sums(rows, window)
+
+
+def _trailing_sums(values: Numbers, window: int) -> Numbers:
+    """Return the sum of the last `window` values at each place.
+
+    Each is the sum from the beginning of a block of `window` values, plus the sum to the end of the block before it.
+    No sum is subtracted from another: nothing is lost to cancellation, and infinities do not spread.
+    """
+    count = len(values)
+    window = max(1, min(window, count))
+    blocks = np.zeros((-(-count // window), window))
+    blocks.reshape(-1)[:count] = values
+    sums = np.cumsum(blocks, axis=1).reshape(-1)[:count]
+    rest = np.cumsum(blocks[:, ::-1], axis=1)[:, ::-1].copy()
+    rest[:, 0] = 0.0  # the window is the block itself
+    sums[window:] += rest.reshape(-1)[1 : count - window + 1]
+    return sums
 
 
 @dataclass(frozen=True)
