@@ -1,5 +1,6 @@
 import asyncio
 import json
+import math
 from datetime import timedelta
 
 import pytest
@@ -102,6 +103,37 @@ def test_curves_over_step_time_and_epoch(web, board, spec):
             assert (curve["x"], curve["y"]) == (expected, [1 / (1 + version) for version in range(6)])
         part = (await web.get(f"{address}&from=2&to=3"))["curves"]["train.loss"]
         assert part["x"] == [1, 2, 3, 4]
+
+    web(scenario)
+
+
+@pytest.mark.parametrize(("query", "last"), [("", None), ("&buckets=4", None), ("&from=20&to=30&buckets=3", 31)])
+def test_the_smoothed_loss_is_the_mean_over_the_last_steps_by_rows(web, board, spec, query, last):
+    steps = [(version, 2.0 + math.sin(version), 1 + version % 7, 0.5) for version in range(45)]
+
+    async def scenario(web):
+        job = await running(board, spec, 0)
+        await board.update(job.id, {"version": 45}, history={"steps": steps})
+        curve = (await web.get(f"/api/jobs/{job.id}/curves?metric=train.loss{query}"))["curves"]["train.loss"]
+        assert curve["window"] == 10
+        for version, smooth in zip(curve["smooth_x"], curve["smooth"], strict=True):
+            part = steps[max(0, int(version) - 9) : int(version) + 1]
+            expected = sum(loss * rows for _, loss, rows, _ in part) / sum(rows for _, _, rows, _ in part)
+            assert smooth == pytest.approx(expected, rel=1e-12)
+        assert curve["smooth_x"][-1] == (last or 44)
+
+    web(scenario)
+
+
+def test_speed_has_medians_of_windows(web, board, spec):
+    async def scenario(web):
+        job = await running(board, spec, 0)
+        steps = [(version, 1.0, 100, 0.001 if version % 4 else 1.0) for version in range(400)]
+        await board.update(job.id, {"version": 400}, history={"steps": steps})
+        curves = (await web.get(f"/api/jobs/{job.id}/curves"))["curves"]
+        assert set(curves["train.step_seconds"]["median"]) == {0.001}
+        assert set(curves["train.samples_per_second"]["median"]) == {100_000.0}
+        assert len(curves["train.step_seconds"]["median_x"]) == 50
 
     web(scenario)
 

@@ -13,7 +13,7 @@ from chainrule.client.documents import plain
 from chainrule.data.dataset import DatasetSummary
 from chainrule.server.answers import Answers
 from chainrule.server.board import Board
-from chainrule.server.curves import Numbers, curve, window
+from chainrule.server.curves import Curve, Numbers, curve, loss_window, medians, trailing_mean, window
 from chainrule.server.history import History, Series
 from chainrule.server.store import Row
 from chainrule.wire.errors import InvalidData, JobNotFound
@@ -21,6 +21,9 @@ from chainrule.wire.validation import parse_spec
 
 AXES = ("step", "time", "epoch")
 MOST_BUCKETS, BUCKETS = 4000, 1000
+MEDIAN_BUCKETS = 120
+"""The most windows that speed is drawn as the medians of: single steps differ by factors."""
+SPEED = ("train.samples_per_second", "train.step_seconds")
 
 
 class Charts:
@@ -59,8 +62,26 @@ class Charts:
             if not wanted or name in wanted:
                 x = _along(series, axis, epoch)
                 part = window(x, low, high)
-                found[name] = _document(x[part], series.values[part], buckets, part.start)
+                drawn = curve(x[part], series.values[part], buckets, part.start)
+                found[name] = _document(drawn) | self._line(row["id"], name, series, x, part, drawn, epoch)
         return json.dumps({"x": axis, "curves": found, "version": row["version"]}, allow_nan=False).encode()
+
+    def _line(
+        self, job_id: str, name: str, series: Series, x: Numbers, part: slice, drawn: Curve, epoch: int
+    ) -> dict[str, Any]:
+        """Return what is drawn by default over a noisy curve: the trailing mean of losses, the medians of speed."""
+        if name == "train.loss":
+            rows = self._history.steps(job_id)["rows"][: len(series.values)]
+            smooth = trailing_mean(series.values, rows, loss_window(epoch))
+            return {
+                "smooth_x": x[part][drawn.last].tolist(),
+                "smooth": _finite(smooth[part][drawn.last]),
+                "window": loss_window(epoch),
+            }
+        if name in SPEED:
+            middle, median = medians(x[part], series.values[part], MEDIAN_BUCKETS, part.start)
+            return {"median_x": middle.tolist(), "median": _finite(median)}
+        return {}
 
 
 def _all(history: History, job_id: str) -> dict[str, Series]:
@@ -81,8 +102,7 @@ def _steps_per_epoch(row: Row) -> int:
     return DatasetSummary.from_document(row["data"]).steps_per_epoch(parse_spec(row["spec"]))
 
 
-def _document(x: Numbers, y: Numbers, buckets: int, first: int) -> dict[str, Any]:
-    drawn = curve(x, y, buckets, first)
+def _document(drawn: Curve) -> dict[str, Any]:
     document: dict[str, Any] = {"x": drawn.x.tolist(), "y": _finite(drawn.y), "exact": drawn.exact}
     if not drawn.exact:
         document |= {"mean_x": drawn.mean_x.tolist(), "mean": _finite(drawn.mean)}

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 Numbers: TypeAlias = NDArray[np.float64]
 FEWEST_STEPS, MOST_STEPS = 10, 100
 """The bounds of the number of steps that the smoothed training loss is a mean over."""
+FEWEST_OF_A_MEDIAN = 8
+"""Values of which a median is made, unless there are hardly more."""
 
 
 def loss_window(steps_per_epoch: int) -> int:
@@ -51,12 +53,16 @@ def _trailing_sums(values: Numbers, window: int) -> Numbers:
 
 @dataclass(frozen=True)
 class Curve:
-    """The extremes of each bucket, in order, and the mean of each at its middle; where `exact`, every point."""
+    """The extremes of each bucket, in order, and the mean of each at its middle; where `exact`, every point.
+
+    `last` has the index of each bucket's last point.
+    """
 
     x: Numbers
     y: Numbers
     mean_x: Numbers
     mean: Numbers
+    last: NDArray[np.intp]
     exact: bool
 
 
@@ -70,14 +76,53 @@ def window(x: Numbers, low: float | None, high: float | None) -> slice:
 def curve(x: Numbers, y: Numbers, buckets: int, first: int = 0) -> Curve:
     """Return at most 2 * (buckets + 1) points of those that begin at number `first` of the whole curve."""
     if len(x) <= 2 * buckets:
-        return Curve(x, y, x, y, True)
-    size = 1 << (-(-len(x) // buckets) - 1).bit_length()
-    head = min(-first % size, len(x))
-    pieces = [slice(0, head), slice(head, head + (len(x) - head) // size * size)]
-    pieces.append(slice(pieces[1].stop, len(x)))
-    parts = [_reduced(x[piece], y[piece], size) for piece in pieces if piece.start < piece.stop]
+        return Curve(x, y, x, y, np.arange(len(x)), True)
+    size = _power_of_two(len(x), buckets)
+    parts = [_reduced(x[piece], y[piece], size) for piece in _pieces(len(x), size, first)]
+    last = _last(len(x), size, first)
     x, y, mean_x, mean = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Curve(x, y, mean_x, mean, False)
+    return Curve(x, y, mean_x, mean, last, False)
+
+
+def medians(x: Numbers, y: Numbers, buckets: int, first: int = 0) -> tuple[Numbers, Numbers]:
+    """Return the middle of each bucket and the median of its finite values: at most buckets + 2 of them."""
+    if not len(x):
+        return x, y
+    size = max(FEWEST_OF_A_MEDIAN if len(x) >= 4 * FEWEST_OF_A_MEDIAN else 1, _power_of_two(len(x), buckets))
+    parts = [_medians(x[piece], y[piece], size) for piece in _pieces(len(x), size, first)]
+    middle, median = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return middle, median
+
+
+def _power_of_two(count: int, buckets: int) -> int:
+    """Return the smallest power of two that `count` points divided by it make at most `buckets`."""
+    return 1 << (-(-count // buckets) - 1).bit_length()
+
+
+def _pieces(count: int, size: int, first: int) -> list[slice]:
+    """Return the part of a bucket at the beginning, all whole buckets, and the part of one at the end, where not empty.
+
+    The points are those from number `first` of the whole curve on.
+    """
+    head = min(-first % size, count)
+    whole = head + (count - head) // size * size
+    pieces = (slice(0, head), slice(head, whole), slice(whole, count))
+    return [piece for piece in pieces if piece.start < piece.stop]
+
+
+def _last(count: int, size: int, first: int) -> NDArray[np.intp]:
+    """Return the index of each bucket's last point."""
+    ends = np.arange(-first % size or size, count, size) - 1
+    return np.append(ends, count - 1)
+
+
+def _medians(x: Numbers, y: Numbers, size: int) -> tuple[Numbers, Numbers]:
+    size = min(size, len(x))
+    x, y = x.reshape(-1, size), np.where(np.isfinite(y), y, np.nan).reshape(-1, size)
+    median = np.full(len(y), np.nan)
+    known = ~np.isnan(y).all(axis=1)
+    median[known] = np.nanmedian(y[known], axis=1)
+    return (x[:, 0] + x[:, -1]) / 2, median
 
 
 def _reduced(x: Numbers, y: Numbers, size: int) -> tuple[Numbers, Numbers, Numbers, Numbers]:
