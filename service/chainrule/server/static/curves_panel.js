@@ -5,11 +5,11 @@ import { Chart } from "./chart.js";
 import { h, say } from "./dom.js";
 import { count, duration, number } from "./format.js";
 import { read } from "./net.js";
-import { linesOf } from "./series.js";
+import { layered, linesOf } from "./series.js";
 
 const AXES = {
-  step: { name: "step", write: count },
-  time: { name: "time", write: (seconds) => (seconds < 10 ? `${number(seconds)} s` : duration(seconds)) },
+  step: { name: "step", kind: "whole", write: count },
+  time: { name: "time", kind: "time", write: (seconds) => (seconds < 10 ? `${number(seconds)} s` : duration(seconds)) },
   epoch: { name: "epoch", write: number },
 };
 const REST = 2500; // milliseconds between two looks at a job that trains
@@ -18,17 +18,18 @@ const BUCKETS = 1000;
 export class CurvesPanel {
   /**
    * `beside` stands behind the large chart. `jobs` are ids; `charts` gives, for the names of all curves,
-   * [{title, large, lines: [{job, metric, name, colour}]}].
+   * [{title, note, large, lines: [{job, metric, name, colour, width}]}]; it is also given all curves, by job.
    */
   constructor(jobs, charts, beside = null) {
     Object.assign(this, { jobs, arrange: charts, beside, charts: new Map(), found: new Map(), group: `curves-${jobs.join("-")}` });
     this.axis = AXES[asked("x")] ? asked("x") : "step";
     this.log = asked("log") === "1";
+    this.full = asked("y") === "full";
     this.weight = Math.min(0.99, Math.max(0, Number(asked("smooth")) || 0));
     const [from, to] = [asked("from"), asked("to")].map((text) => (text === "" ? NaN : Number(text)));
     this.range = from < to ? [from, to] : null;
     this.body = h("div", { class: "charts" });
-    this.element = h("section", { class: "curves", "aria-label": "Curves" }, this.controls(), this.body);
+    this.element = h("section", { class: "curves", "data-key": "curves", "aria-label": "Curves" }, this.controls(), this.body);
   }
 
   controls() {
@@ -36,6 +37,8 @@ export class CurvesPanel {
       h("button", { type: "button", "aria-pressed": String(axis === this.axis), "data-axis": axis, onclick: () => this.turn(axis) }, axis)));
     const log = h("input", { type: "checkbox", onchange: () => this.set({ log: log.checked }) });
     log.checked = this.log;
+    this.fullBox = h("input", { type: "checkbox", onchange: () => this.set({ full: this.fullBox.checked }) });
+    this.fullBox.checked = this.full;
     const slider = h("input", { type: "range", min: 0, max: 0.99, step: 0.01, value: this.weight,
       oninput: () => this.set({ weight: Number(slider.value) }) });
     this.strength = h("output", {}, this.weight.toFixed(2));
@@ -44,7 +47,8 @@ export class CurvesPanel {
     this.back.hidden = !this.range;
     return h("div", { class: "tools" }, this.axes,
       h("label", { class: "check" }, log, "log scale"),
-      h("label", { class: "slider" }, "smoothing", slider, this.strength),
+      h("label", { class: "check", title: "Show outliers that are cut off otherwise (key f on a chart)" }, this.fullBox, "full range"),
+      h("label", { class: "slider", title: "Smooth the training loss further" }, "smoothing", slider, this.strength),
       h("span", { class: "zoomers" }, button("−", "Zoom out", () => this.first()?.zoomBy(2)), button("+", "Zoom in", () => this.first()?.zoomBy(0.5)), this.back));
   }
 
@@ -62,7 +66,8 @@ export class CurvesPanel {
   set(changes) {
     Object.assign(this, changes);
     say(this.strength, this.weight.toFixed(2));
-    ask({ log: this.log ? "1" : "", smooth: this.weight ? String(this.weight) : "" });
+    this.fullBox.checked = this.full;
+    ask({ log: this.log ? "1" : "", y: this.full ? "full" : "", smooth: this.weight ? String(this.weight) : "" });
     this.draw();
   }
 
@@ -105,17 +110,34 @@ export class CurvesPanel {
 
   draw() {
     const names = new Set([...this.found.values()].flatMap((curves) => Object.keys(curves)));
-    const view = { axis: AXES[this.drawnAxis ?? this.axis], log: this.log, range: this.range };
-    for (const { title, large, lines } of this.arrange([...names])) {
+    const view = { axis: AXES[this.drawnAxis ?? this.axis], log: this.log, full: this.full, range: this.range };
+    const left = new Set(this.charts.keys());
+    for (const { title, note, large, lines } of this.arrange([...names], this.found)) {
       const drawn = lines.filter(({ job, metric }) => this.found.get(job)?.[metric]?.x.length)
         .flatMap((line) => linesOf(line, this.found.get(line.job)[line.metric], this.weight));
-      this.chart(title, large).draw(drawn, view);
+      this.chart(title, large).draw(layered(drawn), { ...view, note });
+      left.delete(title);
     }
+    for (const title of left) this.drop(title);
+  }
+
+  drop(title) {
+    this.charts.get(title).close();
+    this.charts.get(title).element.remove();
+    this.charts.delete(title);
+  }
+
+  /** Show the curves of other jobs, under the same controls. */
+  choose(jobs) {
+    this.jobs = jobs;
+    for (const job of this.found.keys()) if (!jobs.includes(job)) this.found.delete(job);
+    return this.load();
   }
 
   chart(title, large) {
     if (!this.charts.has(title)) {
-      const chart = new Chart(title, { group: this.group, height: large ? 320 : 190, zoom: (range) => this.zoom(range) });
+      const chart = new Chart(title, { group: this.group, height: large ? 320 : 190,
+        zoom: (range) => this.zoom(range), stretch: () => this.set({ full: !this.full }) });
       this.charts.set(title, chart);
       this.body.append(chart.element);
       if (large) {

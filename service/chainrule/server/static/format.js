@@ -3,23 +3,19 @@
 const ABSENT = "–";
 const absent = (value) => value === null || value === undefined;
 
-/** Four digits: 0.3457, 12.3, 1.2e-5. */
+/** Four digits: 0.3457, 12.3, 47 120, 1.2e-5. */
 export function number(value) {
   if (absent(value)) return ABSENT;
   if (value === 0) return "0";
   const size = Math.abs(value);
   if (size >= 1e6 || size < 1e-3) return value.toExponential(2).replace(/\.?0+e/, "e").replace("e+", "e");
-  return String(Number(value.toPrecision(4)));
+  const rounded = Number(value.toPrecision(4));
+  return size >= 1e4 ? count(rounded) : String(rounded);
 }
 
-/** A share of 1, rounded down, so that 100 % means all. */
+/** A share of 1, rounded down, so that 100 % means all: the one rule for every share on the page. */
 export function percent(value) {
   return absent(value) ? ABSENT : `${(Math.floor(value * 1000 + 1e-9) / 10).toFixed(1)} %`;
-}
-
-/** A share on an axis: 25 %. */
-export function axisValue(metric, value) {
-  return metric.endsWith("accuracy") ? `${Number((100 * value).toFixed(1))} %` : metricValue(metric, value);
 }
 
 /** A whole number with thin spaces: 12 345. */
@@ -67,9 +63,16 @@ export function clock(iso) {
 
 const NAMES = {
   "train.loss": "training loss",
+  "train.epoch_loss": "training loss, mean of the last whole epoch",
+  "train.batch_loss": "training loss of the last step",
+  "best.step": "best step",
+  "best.train_loss": "training loss",
+  "best.loss": "validation loss",
   "train.samples_per_second": "samples/s",
   "train.step_seconds": "time of a step",
   "validation.r2": "validation R²",
+  "best.r2": "validation R²",
+  "best.rmse": "validation RMSE",
   "validation.auc": "validation AUC",
   "validation.f1": "validation F1",
   "validation.rmse": "validation RMSE",
@@ -78,13 +81,13 @@ const NAMES = {
 
 /** The name of a curve. */
 export function metricName(metric) {
-  return NAMES[metric] ?? metric.replace(".", " ").replaceAll("_", " ");
+  return NAMES[metric] ?? metric.replace(/^best\./, "validation ").replace(".", " ").replaceAll("_", " ");
 }
 
 /** A value of a curve. */
 export function metricValue(metric, value) {
   if (absent(value)) return ABSENT;
   if (metric === "train.step_seconds") return moment(value);
-  if (metric === "train.samples_per_second") return count(value);
+  if (["train.samples_per_second", "best.step"].includes(metric)) return count(value);
   return metric.endsWith("accuracy") ? percent(value) : number(value);
 }

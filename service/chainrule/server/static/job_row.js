@@ -2,9 +2,10 @@
 
 import { jobAddress } from "./address.js";
 import { h, named, say } from "./dom.js";
-import { count, duration, number, percent, rate, since } from "./format.js";
+import { duration, number, percent, rate, since } from "./format.js";
 import { draw, spark } from "./spark.js";
-import { HealthLine, ended, loss, progress } from "./status.js";
+import { bestWords, lossMeaning } from "./measures.js";
+import { HealthLine, ended, loss, progress, progressWords } from "./status.js";
 
 function cell(label, ...children) {
   return h("td", { "data-label": label }, ...children);
@@ -12,6 +13,13 @@ function cell(label, ...children) {
 
 function numeric(label, element) {
   return h("td", { "data-label": label, class: "number" }, element);
+}
+
+/** What one would tell first of the validation rows. */
+function score({ accuracy, r2, rmse }) {
+  if (accuracy !== undefined) return percent(accuracy);
+  if (r2 === undefined) return "";
+  return rmse === undefined ? `R² ${number(r2)}` : `R² ${number(r2)}, RMSE ${number(rmse)}`;
 }
 
 export class JobRow {
@@ -45,14 +53,15 @@ export class JobRow {
     this.job = job;
     this.element.dataset.state = job.state;
     this.element.dataset.level = job.health.level;
-    this.health.update(place > 0 ? { health: { ...job.health, word: `waiting, ${place} in line` } } : job);
+    this.health.update(place > 0 && job.health.level === "wait" ? { health: { ...job.health, word: `waiting, ${place} in line` } } : job);
     const training = loss(job, "train");
     say(this.loss, Number.isNaN(training) ? "not finite" : number(training));
     this.loss.classList.toggle("bad", Number.isNaN(training));
-    const { accuracy, r2 } = job.metrics.validation ?? {};
-    say(this.score, accuracy !== undefined ? percent(accuracy) : r2 !== undefined ? `R² ${number(r2)}` : "");
+    this.loss.title = [`training loss, ${lossMeaning(job)}`, job.loss_unit].filter(Boolean).join("; ");
+    say(this.score, score(job.metrics.validation ?? {}));
+    this.score.title = bestWords(job) || "of the validation rows";
     this.bar.value = progress(job);
-    say(this.steps, job.steps ? `${count(job.version)} of ${count(job.steps)} steps` : "not begun");
+    say(this.steps, progressWords(job));
     say(this.rate, ended(job) ? "–" : rate(job.samples_per_second));
     say(this.workers, ended(job) ? "–" : `${job.workers} of ${job.max_workers}`);
     if (job.losses) this.draw(job.losses);
@@ -64,10 +73,10 @@ export class JobRow {
     draw(this.spark, losses, this.job.health.level);
   }
 
-  /** Let the age be that of now. */
+  /** Let the age, the time since the submission, be that of now. */
   tick() {
     this.age.dateTime = this.job.created;
-    this.age.title = new Date(this.job.created).toLocaleString();
+    this.age.title = `submitted ${new Date(this.job.created).toLocaleString()}`;
     say(this.age, duration(since(this.job.created)));
   }
 }

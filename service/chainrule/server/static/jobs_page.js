@@ -1,17 +1,18 @@
 // The list of all jobs: filtered, sorted, live.
 
 import { ask, asked } from "./address.js";
-import { announce, h, say, show } from "./dom.js";
+import { announce, h, place, say, show, update } from "./dom.js";
 import { count } from "./format.js";
 import { JobRow } from "./job_row.js";
 import { Stream, read } from "./net.js";
 import { FILTERS, SORTS, arranged } from "./arrangement.js";
-import { firstSteps, loading, trouble } from "./states.js";
+import { Notice, firstSteps, loading, trouble } from "./states.js";
 
-const COLUMNS = [["", ""], ["name", "Job"], ["health", "Status"], ["loss", "Loss"], ["progress", "Progress"],
-  ["rate", "Samples/s"], ["workers", "Workers"], ["age", "Age"]];
+const COLUMNS = [["", ""], ["name", "Job"], ["health", "Status"], ["loss", "Loss", "Training loss, smoothed"], ["progress", "Progress"],
+  ["rate", "Samples/s"], ["workers", "Workers"], ["age", "Age", "Time since the job was submitted"]];
 const NUMERIC = new Set(["rate", "workers", "age"]);
 const SKETCHES_AT_ONCE = 50;
+const RELEASES = ["pointerup", "pointercancel"];
 
 class JobList {
   constructor(main) {
@@ -22,6 +23,7 @@ class JobList {
     this.chosen = new Set(asked("jobs").split(",").filter(Boolean));
     this.seen = new IntersectionObserver((entries) => this.sketch(entries), { rootMargin: "200px" });
     this.wanted = new Set();
+    this.offered = new Set();
     this.build();
     this.ticking = setInterval(() => this.rows.forEach((row) => row.tick()), 5000);
     this.load();
@@ -39,8 +41,10 @@ class JobList {
     this.head = h("tr");
     this.table = h("table", { class: "jobs" }, h("caption", { class: "unseen" }, "Jobs"), h("thead", {}, this.head), this.body);
     this.note = h("p", { class: "note" });
+    this.notice = new Notice();
     this.content = h("div", {}, loading("jobs"));
     show(this.main,
+      this.notice.element,
       h("div", { class: "title" }, h("h1", {}, "Jobs"), this.meter),
       h("div", { class: "tools" }, this.filters, this.search, this.sort, this.compare),
       this.content);
@@ -51,6 +55,13 @@ class JobList {
       this.search.focus();
     };
     document.addEventListener("keydown", this.keys);
+    this.press = () => { this.pressed = true; };
+    this.release = () => {
+      this.pressed = false;
+      if (this.late) setTimeout(() => this.late && this.draw()); // behind the click
+    };
+    document.addEventListener("pointerdown", this.press);
+    for (const type of RELEASES) document.addEventListener(type, this.release);
   }
 
   async load() {
@@ -58,7 +69,7 @@ class JobList {
       this.take(await read("/api/jobs"));
     } catch (error) {
       if (this.gone) return;
-      show(this.content, trouble(error, () => this.load()));
+      update(this.content, trouble(error, () => this.load()));
       this.again = setTimeout(() => this.load(), 2000);
       return;
     }
@@ -77,6 +88,7 @@ class JobList {
     }
     this.queue = news.queue;
     this.cpus = news.cpus;
+    this.notice.update(news.trouble);
     this.draw(news.jobs ? null : news.changed);
   }
 
@@ -86,7 +98,7 @@ class JobList {
   }
 
   draw(changed = null) {
-    if (!this.jobs.size) return show(this.content, firstSteps());
+    if (!this.jobs.size) return update(this.content, firstSteps());
     if (!this.table.isConnected) show(this.content, this.table, this.note);
     const key = asked("sort", "newest"), down = asked("order") === "down";
     const { shown, counts } = arranged([...this.jobs.values()], { filter: asked("state", "all"), text: asked("q"), key, down });
@@ -94,10 +106,8 @@ class JobList {
     for (const [id, row] of this.rows) if (!this.jobs.has(id)) this.drop(id, row);
     const fresh = changed && new Set(changed.map((job) => job.id));
     const elements = shown.map((job) => this.row(job, !fresh || fresh.has(job.id) || job.state === "QUEUED"));
-    elements.forEach((element, i) => {
-      if (this.body.children[i] !== element) this.body.insertBefore(element, this.body.children[i] ?? null);
-    });
-    while (this.body.children.length > elements.length) this.body.lastChild.remove();
+    this.late = this.pressed; // a row does not move away under a click that has begun
+    if (!this.late) place(this.body, elements);
     say(this.note, this.remark(shown.length));
     return undefined;
   }
@@ -158,26 +168,28 @@ class JobList {
     say(this.compare, `Compare ${this.chosen.size}`);
   }
 
+  /** Bring the controls up to date. Each stays the element that it is; a filter that has had jobs stays, too. */
   drawTools(counts, key, down) {
     const state = asked("state", "all");
-    show(this.filters, Object.entries(FILTERS).filter(([name]) => counts[name] || name === "all" || name === state).map(([name, { text }]) =>
-      h("button", { type: "button", "aria-pressed": String(name === state), onclick: () => this.want({ state: name === "all" ? "" : name }) },
+    for (const name of Object.keys(FILTERS)) if (counts[name] || name === "all" || name === state) this.offered.add(name);
+    update(this.filters, Object.entries(FILTERS).filter(([name]) => this.offered.has(name)).map(([name, { text }]) =>
+      h("button", { type: "button", "data-key": name, "aria-pressed": String(name === state), onclick: () => this.want({ state: name === "all" ? "" : name }) },
         text, h("span", { class: "count" }, count(counts[name])))));
-    this.sort.value = key;
-    show(this.head, COLUMNS.map(([name, text]) => this.column(name, text, key, down)));
+    if (this.sort.value !== key) this.sort.value = key;
+    update(this.head, COLUMNS.map((column) => this.column(column, key, down)));
     this.drawCompare();
     const { used, total } = this.cpus;
-    show(this.meter, h("span", {}, total ? `${used} of ${total} CPUs in use` : "no CPUs: Ray is not there"),
+    update(this.meter, h("span", {}, total ? `${used} of ${total} CPUs in use` : "no CPUs: Ray is not there"),
       h("meter", { value: used, max: total || 1, "aria-label": "CPUs in use" }),
       h("span", { class: "quiet" }, this.queue.length ? `${count(this.queue.length)} waiting` : "nobody waits"));
   }
 
-  column(name, text, key, down) {
-    if (!name) return h("td", { class: "choice" });
+  column([name, text, title], key, down) {
+    if (!name) return h("td", { class: "choice", "data-key": "choice" });
     const sorted = name === key ? (down !== Boolean(SORTS[name].down) ? "descending" : "ascending") : null;
     const turn = () => this.want({ sort: name, order: name === key && !down ? "down" : "" });
-    return h("th", { scope: "col", class: NUMERIC.has(name) ? "number" : null, "aria-sort": sorted },
-      h("button", { type: "button", class: "sorter", onclick: turn }, text));
+    return h("th", { scope: "col", "data-key": name, class: NUMERIC.has(name) ? "number" : null, "aria-sort": sorted },
+      h("button", { type: "button", class: "sorter", title, onclick: turn }, text));
   }
 
   close() {
@@ -185,6 +197,8 @@ class JobList {
     clearInterval(this.ticking);
     clearTimeout(this.again);
     document.removeEventListener("keydown", this.keys);
+    document.removeEventListener("pointerdown", this.press);
+    for (const type of RELEASES) document.removeEventListener(type, this.release);
     this.seen.disconnect();
     this.stream?.close();
   }

@@ -14,15 +14,21 @@ export function smoothed(values, weight) {
 }
 
 /**
- * The lines of one curve: as it is, with every spike, and, where it is to be smooth, the smooth one over it.
- * The smooth one is made of the means of the buckets: spikes would count too much. What is measured once an epoch stays
- * as it is: there is little noise in it, and a mean over epochs would only be late.
+ * The lines of one curve. The training loss: the mean over the last steps, as the service tells it, over a ghost with
+ * every step; with a weight, that mean smoothed further. Speed: the medians of windows alone. What is measured once an
+ * epoch is drawn as it is.
  */
-export function linesOf({ name, metric, colour }, curve, weight) {
-  const plain = { name, metric, colour, x: curve.x, y: curve.y };
-  if (!weight || metric.startsWith("validation.")) return [{ ...plain, width: 1.5 }];
-  const x = curve.mean_x ?? curve.x, y = smoothed(curve.mean ?? curve.y, weight);
-  return [{ ...plain, width: 1, ghost: true }, { name, metric, colour, x, y, width: 2 }];
+export function linesOf({ name, metric, colour, width = 2 }, curve, weight) {
+  const line = { name, metric, colour, width };
+  if (curve.median) return [{ ...line, x: curve.median_x, y: curve.median }];
+  if (!curve.smooth) return [{ ...line, x: curve.x, y: curve.y }];
+  const y = weight ? smoothed(curve.smooth, weight) : curve.smooth;
+  return [{ ...line, x: curve.x, y: curve.y, width: 1, ghost: true }, { ...line, x: curve.smooth_x, y }];
+}
+
+/** Lines in the order in which they are drawn: ghosts behind all others, so that no run hides another. */
+export function layered(lines) {
+  return [...lines.filter(({ ghost }) => ghost), ...lines.filter(({ ghost }) => !ghost)];
 }
 
 /** All lines over one x, for uPlot; where the scale is logarithmic, only what is larger than 0. */

@@ -1,6 +1,6 @@
 // Pages that have nothing to show: not yet, not here, or not any more.
 
-import { h } from "./dom.js";
+import { h, say } from "./dom.js";
 
 const JOB = `name = "digits"
 [data]
@@ -41,4 +41,16 @@ export function unknown(id) {
   return h("section", { class: "empty" }, h("h1", {}, "There is no such job"),
     h("p", {}, "The service knows no job ", h("code", {}, id), ". It may have been deleted, or belong to another service."),
     h("p", {}, h("a", { class: "button", href: "/" }, "All jobs")));
+}
+
+/** Says, above all else, what the service cannot do now, such as starting workers. */
+export class Notice {
+  constructor() {
+    this.element = h("p", { class: "notice", "data-key": "notice", role: "alert", hidden: true });
+  }
+
+  update(text) {
+    this.element.hidden = !text;
+    say(this.element, text ?? "");
+  }
 }

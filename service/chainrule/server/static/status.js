@@ -1,6 +1,7 @@
 // How a job is, in a chip and a line.
 
-import { h, s, say } from "./dom.js";
+import { h, s, say, update } from "./dom.js";
+import { count } from "./format.js";
 
 const SHAPES = {
   good: "M3 8.5l3.2 3.2L13 5",
@@ -29,7 +30,7 @@ export class HealthLine {
 
   update(job) {
     const { level, word, sentence } = job.health;
-    if (this.known !== level + word) this.holder.replaceChildren(chip(job.health));
+    if (this.known !== level + word) update(this.holder, chip(job.health));
     this.known = level + word;
     say(this.sentence, sentence);
     this.sentence.title = sentence;
@@ -43,9 +44,22 @@ export function ended(job) {
   return ["SUCCEEDED", "FAILED", "CANCELLED"].includes(job.state);
 }
 
-/** The part of its steps that a job has done, 0..1. */
+/** The part of its steps that a job has done, 0..1: all of them where it has succeeded, also by stopping early. */
 export function progress(job) {
-  return job.steps ? job.version / job.steps : job.state === "SUCCEEDED" ? 1 : 0;
+  if (job.state === "SUCCEEDED") return 1;
+  return job.steps ? job.version / job.steps : 0;
+}
+
+/** Whether a job has succeeded before its last step. */
+export function stoppedEarly(job) {
+  return job.state === "SUCCEEDED" && job.version < job.steps;
+}
+
+/** How far a job has come, in words. */
+export function progressWords(job) {
+  if (!job.steps) return "not begun";
+  if (stoppedEarly(job)) return `stopped early at step ${count(job.version)} of ${count(job.steps)}`;
+  return `${count(job.version)} of ${count(job.steps)} steps`;
 }
 
 /** A job's loss on these rows: the number, null where it is not known, NaN where it is none. */
