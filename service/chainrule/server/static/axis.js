@@ -127,7 +127,12 @@ export function yRange(lines, { range = null, log = false, full = false } = {}) 
   const [low, high] = full ? ends : usual(clear, ghosts);
   const pad = high > low ? (high - low) * 0.06 : Math.abs(low) * 0.1 || 1;
   const bottom = !log && low >= 0 ? Math.max(0, low - pad) : low - pad;
-  return { low: back(bottom), high: back(high + pad), cut: ends[0] < low || ends[1] > high };
+  return { low: back(bottom), high: back(high + pad), cut: outside(clear, low, high, 0) || outside(ghosts, low, high, high - low) };
+}
+
+/** Whether values lie outside of a range by more than this. */
+function outside(lines, low, high, more) {
+  return lines.some((values) => values[0] < low - more || values.at(-1) > high + more);
 }
 
 /** The range of what most lines do: of the clear ones, as far as the ghosts behind them are there, and a little of these. */

@@ -47,7 +47,7 @@ export class Chart {
       this.pending = [lines, view, anew];
       return;
     }
-    const shape = JSON.stringify([lines.map(({ name, ghost, colour, width }) => [name, ghost, colour, width]), view.log, view.axis.name]);
+    const shape = JSON.stringify([lines.map(({ name, ghost, colour, width, dash }) => [name, ghost, colour, width, dash]), view.log, view.axis.name]);
     Object.assign(this, { lines, view });
     this.data = joined(lines, view.log);
     this.bounds = yRange(lines, view);
@@ -99,10 +99,10 @@ export class Chart {
     };
   }
 
-  series({ colour, ghost, width }) {
+  series({ colour, ghost, width, dash }) {
     const stroke = css(`--line-${colour}`);
     const faint = this.lines.filter((line) => line.ghost).length > 1 ? "26" : "47"; // hexadecimal, of ff
-    return { stroke: ghost ? `${stroke}${faint}` : stroke, width, spanGaps: true, points: { show: (plot, i) => sparse(plot, i) } };
+    return { stroke: ghost ? `${stroke}${faint}` : stroke, width, dash, spanGaps: true, points: { show: (plot, i) => sparse(plot, i) } };
   }
 
   range(low, high) {

@@ -11,7 +11,6 @@ import { chip, ended } from "./status.js";
 
 const COLOURS = 8;
 const REST = 3000;
-const WIDEST = 3; // pixels; later lines are thinner, so that one shows under another that is the same
 
 class ComparePage {
   constructor(main) {
@@ -63,7 +62,7 @@ class ComparePage {
     const order = (name) => ["train.loss", "validation.loss", "validation.accuracy"].indexOf(name) >>> 0;
     return names.sort((a, b) => order(a) - order(b) || a.localeCompare(b)).map((metric, i) => ({
       title: metricName(metric), note: this.note(metric), large: i < 1,
-      lines: this.jobs.map(({ id, name }, j) => ({ job: id, metric, name, colour: j + 1, width: WIDEST - (j * (WIDEST - 1.2)) / COLOURS })),
+      lines: this.jobs.map(({ id, name }, j) => ({ job: id, metric, name, colour: j + 1 })),
     }));
   }
 

@@ -2,6 +2,8 @@
 
 import uPlot from "./vendor/uplot/uPlot.esm.js";
 
+const PERIOD = 24; // pixels, of the dashes of a line that lies upon others
+
 /** An exponential moving mean, without the bias of its beginning. */
 export function smoothed(values, weight) {
   let mean = 0, sum = 0;
@@ -18,17 +20,36 @@ export function smoothed(values, weight) {
  * every step; with a weight, that mean smoothed further. Speed: the medians of windows alone. What is measured once an
  * epoch is drawn as it is.
  */
-export function linesOf({ name, metric, colour, width = 2 }, curve, weight) {
-  const line = { name, metric, colour, width };
+export function linesOf({ name, metric, colour }, curve, weight) {
+  const line = { name, metric, colour, width: 2 };
   if (curve.median) return [{ ...line, x: curve.median_x, y: curve.median }];
   if (!curve.smooth) return [{ ...line, x: curve.x, y: curve.y }];
   const y = weight ? smoothed(curve.smooth, weight) : curve.smooth;
   return [{ ...line, x: curve.x, y: curve.y, width: 1, ghost: true }, { ...line, x: curve.smooth_x, y }];
 }
 
-/** Lines in the order in which they are drawn: ghosts behind all others, so that no run hides another. */
+/**
+ * Lines in the order in which they are drawn, so that no run hides another: ghosts behind all others, and a line that
+ * lies upon earlier ones with gaps, through which they show.
+ */
 export function layered(lines) {
-  return [...lines.filter(({ ghost }) => ghost), ...lines.filter(({ ghost }) => !ghost)];
+  const clear = lines.filter(({ ghost }) => !ghost);
+  const dashed = clear.map((line, i) => {
+    const under = clear.slice(0, i).filter((other) => coincide(line, other)).length;
+    return under ? { ...line, dash: [PERIOD / 2 ** under, PERIOD * (1 - 1 / 2 ** under)] } : line;
+  });
+  return [...lines.filter(({ ghost }) => ghost), ...dashed];
+}
+
+/** Whether two lines cannot be told apart where both are: as far as they have the same x. */
+function coincide(a, b) {
+  const shared = Math.min(a.x.length, b.x.length), values = a.y.slice(0, shared).filter((value) => value !== null);
+  if (!values.length) return false;
+  const span = Math.max(...values) - Math.min(...values);
+  for (let i = 0; i < shared; i += Math.max(1, Math.floor(shared / 50))) {
+    if (a.x[i] !== b.x[i] || Math.abs((a.y[i] ?? 0) - (b.y[i] ?? 0)) > span / 200) return false;
+  }
+  return true;
 }
 
 /** All lines over one x, for uPlot; where the scale is logarithmic, only what is larger than 0. */
