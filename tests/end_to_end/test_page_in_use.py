@@ -1,6 +1,7 @@
 """The page under the hands of a person while a job trains: a click, the focus and a selection survive each update."""
 
 import json
+import re
 
 import pytest
 from chromium import chromium, opened
@@ -145,3 +146,21 @@ def test_a_value_under_the_pointer_stays_while_the_curve_grows(page, jobs):
         pass
     updated(page, 2)
     expect(page.locator(".chart .at").first).to_contain_text("step")
+
+
+def test_a_part_can_be_selected_while_the_curve_grows(page, jobs):
+    page.goto(f"/jobs/{jobs[0]}")
+    box = page.locator(".plot .u-over").first.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 60, steps=4)
+    with page.expect_response(lambda answer: "/curves" in answer.url):
+        pass
+    updated(page)
+    page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + 60, steps=4)
+    page.mouse.up()
+    page.wait_for_url(re.compile("from=.*to="))
+    low, high = (float(re.search(f"{end}=([^&]+)", page.url)[1]) for end in ("from", "to"))
+    words = page.locator(".tile.broad .quiet").inner_text().replace("\u202f", "")
+    known = int(re.search(r"step (\d+)", words)[1])
+    assert 0.2 * known < low < high < 0.8 * known

@@ -13,7 +13,7 @@ from stand_in import answer, job_document, page_files
 
 BEST = {"step": 1234, "train_loss": 0.1234, "loss": 0.2345, "accuracy": 0.9716}
 MOMENT_LATER = "2024-05-01T12:00:07.000Z"
-TRAIN = {"loss": 0.5123, "epoch_loss": 0.5234, "batch_loss": 0.9999}
+TRAIN = {"loss": 0.5123, "epoch_loss": 0.5234, "batch_loss": 0.9999, "loss_steps": 37, "step": 595}
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_a_job_tells_over_which_steps_and_in_which_unit_its_losses_are(page):
     page.goto("/jobs/digits")
     training = tile(page, "training loss")
     expect(training).to_contain_text("0.5123")
-    expect(training).to_contain_text("mean of the last 60 steps")
+    expect(training).to_contain_text("mean of the last 37 steps")
     expect(training).to_contain_text("last epoch 0.5234")
     expect(training).to_contain_text("cross-entropy, nats")
     assert "0.9999" not in page.locator(".tiles").inner_text()
@@ -80,16 +80,17 @@ def test_a_job_of_an_older_version_shows_what_there_is(page):
 def test_a_regression_tells_its_error_in_the_unit_of_its_label(page):
     metrics = {"train": TRAIN, "validation": {"loss": 0.3, "r2": 0.8123, "rmse": 47123.4}}
     spec = {"data": {"label": "median_house_value"}, "training": {"epochs": 10}}
-    answer(page, [job_document("houses", metrics=metrics, spec=spec)])
+    answer(page, [job_document("houses", metrics=metrics, spec=spec, labels=["median_house_value"])])
     page.goto("/jobs/houses")
     expect(tile(page, "RMSE")).to_have_text("RMSE47\u202f120median_house_value")
     expect(tile(page, "R²")).to_have_text("R²0.8123")
     page.goto("/")
-    expect(page.locator("#job-houses .figure").last).to_have_text("R² 0.8123, RMSE 47\u202f120")
+    expect(page.locator("#job-houses .figure").last).to_have_text("R² 0.8123, RMSE 47\u202f120 median_house_value")
 
 
 def test_a_job_that_stopped_early_is_done(page):
-    answer(page, [job_document("early", state="SUCCEEDED", version=142, finished=MOMENT_LATER)])
+    metrics = {"train": TRAIN | {"step": 120}}
+    answer(page, [job_document("early", state="SUCCEEDED", version=142, finished=MOMENT_LATER, metrics=metrics)])
     page.goto("/")
     row = page.locator("#job-early")
     expect(row.locator(".steps .quiet")).to_have_text("stopped early at step 142 of 600")
@@ -97,6 +98,7 @@ def test_a_job_that_stopped_early_is_done(page):
     page.goto("/jobs/early")
     expect(page.locator(".tile.broad")).to_contain_text("stopped early")
     expect(page.locator(".tile.broad")).to_contain_text("at step 142 of 600")
+    expect(tile(page, "training loss")).to_contain_text("mean of the last 37 steps up to step 120, which is kept")
     assert page.locator(".tile.broad progress").evaluate("bar => bar.value") == 1
 
 

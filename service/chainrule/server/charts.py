@@ -71,7 +71,7 @@ class Charts:
     ) -> dict[str, Any]:
         """Return what is drawn by default over a noisy curve: the trailing mean of losses, the medians of speed."""
         if name == "train.loss":
-            rows = self._history.steps(job_id)["rows"][: len(series.values)]
+            rows = np.maximum(self._history.steps(job_id)["rows"][: len(series.values)], 1)  # 0: they weigh less than 1
             smooth = trailing_mean(series.values, rows, loss_window(epoch))
             return {
                 "smooth_x": x[part][drawn.last].tolist(),

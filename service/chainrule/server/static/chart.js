@@ -101,7 +101,7 @@ export class Chart {
 
   series({ colour, ghost, width, dash }) {
     const stroke = css(`--line-${colour}`);
-    const faint = this.lines.filter((line) => line.ghost).length > 1 ? "26" : "47"; // hexadecimal, of ff
+    const faint = this.lines.filter((line) => line.ghost).length > 1 ? "26" : "38"; // hexadecimal, of ff
     return { stroke: ghost ? `${stroke}${faint}` : stroke, width, dash, spanGaps: true, points: { show: (plot, i) => sparse(plot, i) } };
   }
 

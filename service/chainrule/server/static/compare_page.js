@@ -106,7 +106,8 @@ class ComparePage {
     const paths = [...new Set(fields.flatMap((each) => [...each.keys()]))];
     const text = (value) => (value === undefined ? "–" : String(value));
     const differing = paths.filter((path) => new Set(fields.map((each) => text(each.get(path)))).size > 1 && path !== "id");
-    const results = [...new Set(this.jobs.flatMap(({ metrics }) => Object.entries(metrics).flatMap(([split, values]) => Object.keys(values).map((name) => `${split}.${name}`))))];
+    const results = [...new Set(this.jobs.flatMap(({ metrics }) => Object.entries(metrics).flatMap(([split, values]) => Object.keys(values).map((name) => `${split}.${name}`))))]
+      .filter((metric) => metric !== "train.loss_steps");
     const best = results.filter((metric) => metric.startsWith("best.")).sort((a, b) => (b === "best.step") - (a === "best.step"));
     const measured = (metrics) => metrics.map((metric) => row(name(metric), this.jobs.map((job) => metricValue(metric, value(job, metric))), "result"));
     const name = (metric) => (metric === "train.loss" && results.includes("train.batch_loss") ? "training loss, mean of the last steps" : metricName(metric));

@@ -65,6 +65,7 @@ const NAMES = {
   "train.loss": "training loss",
   "train.epoch_loss": "training loss, mean of the last whole epoch",
   "train.batch_loss": "training loss of the last step",
+  "train.step": "step of the training losses",
   "best.step": "best step",
   "best.train_loss": "training loss",
   "best.loss": "validation loss",
@@ -88,6 +89,6 @@ export function metricName(metric) {
 export function metricValue(metric, value) {
   if (absent(value)) return ABSENT;
   if (metric === "train.step_seconds") return moment(value);
-  if (["train.samples_per_second", "best.step"].includes(metric)) return count(value);
+  if (["train.samples_per_second", "train.step", "best.step"].includes(metric)) return count(value);
   return metric.endsWith("accuracy") ? percent(value) : number(value);
 }

@@ -2,23 +2,26 @@
 
 import { count, number, percent } from "./format.js";
 
-/** Over how many steps the training loss is a mean; null where the data has not been read. */
-export function lossWindow(job) {
-  return job.data ? Math.min(100, Math.max(10, job.data.steps_per_epoch)) : null;
+/** Over how many steps the training loss is a mean; null where that is not told. */
+function lossSteps(job) {
+  const { loss_steps: told } = job.metrics.train;
+  if (told !== undefined || !job.data) return told ?? null;
+  return Math.min(job.version, 100, Math.max(10, job.data.steps_per_epoch));
 }
 
-/** Over which steps a job's training loss is a mean, in words. */
+/** Over which steps a job's training loss is a mean, in words; up to which one where that is not the last. */
 export function lossMeaning(job) {
-  if (!("batch_loss" in (job.metrics.train ?? {}))) return "of the last step";
-  const steps = lossWindow(job);
-  if (steps === null) return "mean of the last steps: those of one epoch, but 10 to 100";
-  return `mean of the last ${count(Math.min(steps, job.version))} steps`;
+  const train = job.metrics.train ?? {};
+  if (!("batch_loss" in train)) return "of the last step";
+  const steps = lossSteps(job);
+  const words = steps === null ? "mean of the last steps, 10 to 100" : steps === 1 ? "of one step" : `mean of the last ${count(steps)} steps`;
+  return train.step === undefined || train.step === job.version ? words : `${words} up to step ${count(train.step)}, which is kept`;
 }
 
 /** A label's name where it is the unit of what is predicted: of a regression with one label. */
 export function labelUnit(job) {
   const { label, labels } = job.spec?.data ?? {};
-  const names = [labels ?? label ?? []].flat();
+  const names = [job.labels ?? labels ?? label ?? []].flat();
   return names.length === 1 ? names[0] : "";
 }
 
