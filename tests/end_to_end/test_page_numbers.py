@@ -102,6 +102,19 @@ def test_a_job_that_stopped_early_is_done(page):
     assert page.locator(".tile.broad progress").evaluate("bar => bar.value") == 1
 
 
+def test_the_legend_and_the_tile_are_of_the_weights_that_are_kept(page):
+    metrics = {"train": TRAIN | {"step": 120}, "validation": {"loss": 0.2345}}
+    job = job_document("early", state="SUCCEEDED", version=142, finished=MOMENT_LATER, metrics=metrics)
+    curves = {"train.loss": loss_curve([0.9, 0.3]), "validation.loss": {"x": [0, 1], "y": [0.5, 0.4], "exact": True}}
+    answer(page, [job], {"early": curves})
+    for path in ("/jobs/early", "/jobs/early?x=time&smooth=0.5"):
+        page.goto(path)
+        for name, text in (("training", "0.5123"), ("validation", "0.2345")):
+            expect(page.locator(".chart").first.locator(".value", has_text=name).locator("b")).to_have_text(text)
+            expect(tile(page, f"{name} loss").locator("b")).to_have_text(text)
+        expect(page.locator(".chart .at").first).to_have_text("of the weights that are kept")
+
+
 def test_age_is_the_time_since_the_submission_and_duration_that_of_the_run(page):
     ran = job_document("ran", state="SUCCEEDED", version=600, finished=MOMENT_LATER)
     answer(page, [ran, job_document("runs")])

@@ -119,16 +119,17 @@ export class Chart {
     if (this.plot && this.holder.clientWidth) this.plot.setSize({ width: this.width(), height });
   }
 
-  /** Say the values where the pointer is, or the last ones. */
+  /** Say the values where the pointer is; otherwise the last ones, or those that belong to the weights that are kept. */
   tell(plot) {
     const there = plot && plot.cursor.idx !== null && plot.cursor.idx !== undefined;
     this.lines.forEach((line, i) => {
       if (!this.labels?.[i]) return;
       const values = this.data[i + 1];
       const at = there ? plot.cursor.idxs?.[i + 1] ?? plot.cursor.idx : nearest(values, values.length - 1);
-      say(this.labels[i], metricValue(line.metric, values[at]));
+      say(this.labels[i], metricValue(line.metric, there ? values[at] : line.kept ?? values[at]));
     });
-    say(this.at, there ? `${this.view.axis.name} ${this.view.axis.write(this.data[0][plot.cursor.idx])}` : "");
+    const rest = this.lines.some(({ kept }) => kept !== undefined) ? "of the weights that are kept" : "";
+    say(this.at, there ? `${this.view.axis.name} ${this.view.axis.write(this.data[0][plot.cursor.idx])}` : rest);
   }
 
   select(plot) {

@@ -4,6 +4,7 @@ import { ask, asked, jobAddress } from "./address.js";
 import { CurvesPanel } from "./curves_panel.js";
 import { h, named, show, update } from "./dom.js";
 import { metricName, metricValue } from "./format.js";
+import { keptValue } from "./measures.js";
 import { read } from "./net.js";
 import { leaves } from "./record.js";
 import { Notice, loading, trouble } from "./states.js";
@@ -62,7 +63,7 @@ class ComparePage {
     const order = (name) => ["train.loss", "validation.loss", "validation.accuracy"].indexOf(name) >>> 0;
     return names.sort((a, b) => order(a) - order(b) || a.localeCompare(b)).map((metric, i) => ({
       title: metricName(metric), note: this.note(metric), large: i < 1,
-      lines: this.jobs.map(({ id, name }, j) => ({ job: id, metric, name, colour: j + 1 })),
+      lines: this.jobs.map((job, j) => ({ job: job.id, metric, name: job.name, colour: j + 1, kept: keptValue(job, metric) })),
     }));
   }
 

@@ -18,7 +18,7 @@ const BUCKETS = 1000;
 export class CurvesPanel {
   /**
    * `beside` stands behind the large chart. `jobs` are ids; `charts` gives, for the names of all curves,
-   * [{title, note, large, lines: [{job, metric, name, colour}]}]; it is also given all curves, by job.
+   * [{title, note, large, lines: [{job, metric, name, colour, kept}]}]; it is also given all curves, by job.
    */
   constructor(jobs, charts, beside = null) {
     Object.assign(this, { jobs, arrange: charts, beside, charts: new Map(), found: new Map(), group: `curves-${jobs.join("-")}` });

@@ -7,6 +7,7 @@ import { h, named, show, update } from "./dom.js";
 import { EventLog } from "./event_log.js";
 import { metricName } from "./format.js";
 import { layersPanel, phasesPanel, workersPanel } from "./figures.js";
+import { keptValue } from "./measures.js";
 import { Stream, read } from "./net.js";
 import { confusionPanel, networkPanel, receiptPanel, specPanel } from "./record.js";
 import { HealthLine, ended } from "./status.js";
@@ -20,7 +21,7 @@ const LAST = ["train.samples_per_second", "train.step_seconds"];
 
 /** Which charts a job has: both losses in one, then what else is measured, then how fast it goes. */
 function chartsOf(job, names, found) {
-  const line = (metric, name, colour) => ({ job: job.id, metric, name, colour });
+  const line = (metric, name, colour) => ({ job: job.id, metric, name, colour, kept: keptValue(job, metric) });
   const steps = found.get(job.id)?.["train.loss"]?.window;
   const measured = names.filter((name) => !FIRST.includes(name) && !LAST.includes(name)).sort();
   const single = [...measured, ...LAST.filter((name) => names.includes(name))];

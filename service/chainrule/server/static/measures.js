@@ -18,6 +18,13 @@ export function lossMeaning(job) {
   return train.step === undefined || train.step === job.version ? words : `${words} up to step ${count(train.step)}, which is kept`;
 }
 
+/** What a metric was at the step whose weights are kept, where that is not the last one; otherwise undefined. */
+export function keptValue(job, metric) {
+  const { step } = job.metrics.train ?? {}, [split, name] = metric.split(".");
+  const earlier = job.state === "SUCCEEDED" && step !== undefined && step !== job.version;
+  return earlier ? job.metrics[split]?.[name] : undefined;
+}
+
 /** A label's name where it is the unit of what is predicted: of a regression with one label. */
 export function labelUnit(job) {
   const { label, labels } = job.spec?.data ?? {};

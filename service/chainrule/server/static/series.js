@@ -20,8 +20,8 @@ export function smoothed(values, weight) {
  * every step; with a weight, that mean smoothed further. Speed: the medians of windows alone. What is measured once an
  * epoch is drawn as it is.
  */
-export function linesOf({ name, metric, colour }, curve, weight) {
-  const line = { name, metric, colour, width: 2 };
+export function linesOf({ name, metric, colour, kept }, curve, weight) {
+  const line = { name, metric, colour, kept, width: 2 };
   if (curve.median) return [{ ...line, x: curve.median_x, y: curve.median }];
   if (!curve.smooth) return [{ ...line, x: curve.x, y: curve.y }];
   const y = weight ? smoothed(curve.smooth, weight) : curve.smooth;
