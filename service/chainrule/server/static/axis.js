@@ -101,7 +101,7 @@ function quantile(sorted, share) {
   return sorted[low] + (sorted[Math.min(low + 1, sorted.length - 1)] - sorted[low]) * (at - low);
 }
 
-const OUTLIERS = 0.02, FLATTENED = 4;
+const OUTLIERS = 0.02, FLATTENED = 6;
 
 /** The range of most values, where the range of all of them is so much larger that it would flatten the rest. */
 function core(values) {

@@ -68,12 +68,9 @@ const NAMES = {
   "train.step": "step of the training losses",
   "best.step": "best step",
   "best.train_loss": "training loss",
-  "best.loss": "validation loss",
   "train.samples_per_second": "samples/s",
   "train.step_seconds": "time of a step",
   "validation.r2": "validation R²",
-  "best.r2": "validation R²",
-  "best.rmse": "validation RMSE",
   "validation.auc": "validation AUC",
   "validation.f1": "validation F1",
   "validation.rmse": "validation RMSE",
@@ -82,7 +79,8 @@ const NAMES = {
 
 /** The name of a curve. */
 export function metricName(metric) {
-  return NAMES[metric] ?? metric.replace(/^best\./, "validation ").replace(".", " ").replaceAll("_", " ");
+  const measured = metric.replace(/^best\./, "validation.");
+  return NAMES[metric] ?? NAMES[measured] ?? measured.replace(".", " ").replaceAll("_", " ");
 }
 
 /** A value of a curve. */

@@ -4,7 +4,7 @@ import { jobAddress } from "./address.js";
 import { h, named, say } from "./dom.js";
 import { duration, number, percent, rate, since } from "./format.js";
 import { draw, spark } from "./spark.js";
-import { bestWords, inLabelUnits, lossMeaning } from "./measures.js";
+import { bestWords, labelUnit, lossMeaning } from "./measures.js";
 import { HealthLine, ended, loss, progress, progressWords } from "./status.js";
 
 function cell(label, ...children) {
@@ -16,10 +16,10 @@ function numeric(label, element) {
 }
 
 /** What one would tell first of the validation rows. */
-function score(job, { accuracy, r2, rmse }) {
+function score({ accuracy, r2, rmse }) {
   if (accuracy !== undefined) return percent(accuracy);
   if (r2 === undefined) return "";
-  return rmse === undefined ? `R² ${number(r2)}` : `R² ${number(r2)}, RMSE ${inLabelUnits(job, rmse)}`;
+  return rmse === undefined ? `R² ${number(r2)}` : `R² ${number(r2)}, RMSE ${number(rmse)}`;
 }
 
 export class JobRow {
@@ -58,8 +58,8 @@ export class JobRow {
     say(this.loss, Number.isNaN(training) ? "not finite" : number(training));
     this.loss.classList.toggle("bad", Number.isNaN(training));
     this.loss.title = [`training loss, ${lossMeaning(job)}`, job.loss_unit].filter(Boolean).join("; ");
-    say(this.score, score(job, job.metrics.validation ?? {}));
-    this.score.title = bestWords(job) || "of the validation rows";
+    say(this.score, score(job.metrics.validation ?? {}));
+    this.score.title = [bestWords(job) || "of the validation rows", job.metrics.validation?.rmse !== undefined && labelUnit(job) && `RMSE in ${labelUnit(job)}`].filter(Boolean).join("; ");
     this.bar.value = progress(job);
     say(this.steps, progressWords(job));
     say(this.rate, ended(job) ? "–" : rate(job.samples_per_second));
