@@ -61,3 +61,13 @@ def test_a_job_waits_since_it_was_first_seen_to_wait(clock):
     assert (len(waiting), waiting.longest()) == (2, 15)
     waiting.note("a", False)
     assert (len(waiting), waiting.longest()) == (1, 10)
+
+
+def test_no_wait_is_negative_while_the_clock_moves_between_two_reads():
+    ticks = iter(range(100))
+    waiting = Waiting(lambda: float(next(ticks)))
+    assert waiting.longest() == 0
+    waiting.note("a", True)
+    assert waiting.longest() > 0
+    waiting.note("a", False)
+    assert waiting.longest() == 0

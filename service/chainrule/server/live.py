@@ -125,4 +125,5 @@ class Waiting:
 
     def longest(self) -> float:
         """Return the seconds that the first of them has waited."""
-        return self._clock() - min(self._since.copy().values(), default=self._clock())
+        first = min(self._since.copy().values(), default=None)
+        return 0.0 if first is None else self._clock() - first  # read last, so that no job has come after it
