@@ -1,6 +1,8 @@
 import asyncio
 from dataclasses import replace
 
+import pytest
+
 from chainrule.data.dataset import DatasetSummary
 from chainrule.data.scaling import Scaling
 from chainrule.server.jobs import Move
@@ -62,17 +64,18 @@ def told(board, *reports, seconds_between=1.0, kept=None, summary=SUMMARY, spec=
 
 
 def test_a_report_becomes_history_metrics_and_figures(board):
-    steps = [(0, 0.9, 10, 0.002), (1, 0.8, 10, 0.003)]
+    steps = [(0, 0.9, 10, 0.002), (1, 0.8, 30, 0.003)]
     job, _ = told(
         board,
         report(2, steps, pushes={"applied": 4, "stale": 1}),
         report(4, [], [(4, 0.5, 0.75, MEASURED, {})]),
     )
     assert (job.state, job.version, job.epoch, job.steps, job.workers) == (JobState.RUNNING, 4, 1, 20, 2)
-    assert job.metrics == {"train": {"loss": 0.8}, "validation": MEASURED}
+    train = {"loss": pytest.approx((0.9 * 10 + 0.8 * 30) / 40), "batch_loss": 0.8, "loss_steps": 2, "step": 2}
+    assert job.metrics == {"train": train, "validation": MEASURED, "best": {"step": 4, **MEASURED}}
     assert board.store.losses(job.id) == [(0, 0.9), (1, 0.8)]
     live = board.live[job.id]
-    assert (live.samples, live.pushes) == (20, {"applied": 4, "stale": 1})
+    assert (live.samples, live.pushes) == (40, {"applied": 4, "stale": 1})
     assert sum(live.durations.counts) == 2
     assert live.phases == {"compute": 1.0, "apply": 0.5}
 
@@ -97,7 +100,8 @@ def test_progress_is_told_at_a_pace_that_a_person_can_follow(board):
 
 
 def test_a_regression_has_no_accuracy(board):
-    assert told(board, report(4, [], [(4, 0.5, None, {"loss": 0.5}, {})]))[0].metrics == {"validation": {"loss": 0.5}}
+    metrics = told(board, report(4, [], [(4, 0.5, None, {"loss": 0.5}, {})]))[0].metrics
+    assert metrics == {"validation": {"loss": 0.5}, "best": {"step": 4, "loss": 0.5}}
 
 
 def test_what_is_told_at_the_end_is_of_the_weights_that_are_kept(board):
@@ -105,6 +109,57 @@ def test_what_is_told_at_the_end_is_of_the_weights_that_are_kept(board):
     for kept, loss, rows in ((4, 0.5, 3.0), (None, 0.6, 2.0)):
         job, _ = told(board, report(8, [], evaluations), kept=kept)
         assert (job.metrics["validation"]["loss"], job.confusion) == (loss, {"no": {"no": rows}})
+
+
+def test_all_numbers_at_the_end_belong_to_the_step_whose_weights_are_kept(board):
+    steps = [(version, 1.0 / (version + 1), 10, 0.01) for version in range(12)]
+    evaluations = [
+        (4, 0.3, None, {"loss": 0.3}, {}),
+        (8, 0.5, None, {"loss": 0.5}, {}),
+        (12, 0.7, None, {"loss": 0.7}, {}),
+    ]
+    job, _ = told(board, report(12, steps, evaluations), kept=4)
+    epoch = (1 + 1 / 2 + 1 / 3 + 1 / 4) / 4
+    train = {"loss": epoch, "epoch_loss": epoch, "batch_loss": 1 / 4, "loss_steps": 4, "step": 4}
+    best = {"step": 4, "train_loss": epoch, "loss": 0.3}
+    assert job.metrics["train"] == pytest.approx(train)
+    assert job.metrics["best"] == pytest.approx(best)
+    assert (job.version, job.metrics["validation"]) == (12, {"loss": 0.3})
+    last, _ = told(board, report(12, steps, evaluations))
+    assert last.metrics["train"]["step"] == 12
+    assert last.metrics["best"] == pytest.approx(best)
+
+
+def test_another_start_of_the_service_goes_on_with_the_same_numbers(board):
+    """It begins at a checkpoint in the middle of an epoch, behind which steps were known already."""
+    steps = [(version, 0.1 * (version % 7), 10 + version, 0.01) for version in range(20)]
+    evaluations = [(version, each, None, {"loss": each}, {}) for version, each in ((4, 0.7), (8, 0.1), (12, 0.4))]
+    found = []
+
+    async def scenario(interrupted):
+        job = await board.create(SPEC.document(), None)
+        await board.move(job.id, Move.START)
+        progress = Progress(job.id, board, SPEC, SUMMARY, lambda: 0.0)
+        await progress.begin(0)
+        await progress.take(report(14, steps[:14], evaluations))
+        if interrupted:
+            await board.move(job.id, Move.INTERRUPT, "the service was started again")
+            await board.move(job.id, Move.START)
+            progress = Progress(job.id, board, SPEC, SUMMARY, lambda: 0.0)
+            await progress.begin(10)
+            begun = board.store.job(job.id).metrics
+            assert (begun["train"]["step"], begun["best"]["step"], begun["validation"]) == (10, 8, {"loss": 0.1})
+            await progress.take(report(14, steps[10:14], evaluations[2:]))
+        found.append(board.store.job(job.id).metrics)
+        await progress.take(report(18, steps[14:18]))
+        found.append(board.store.job(job.id).metrics)
+
+    asyncio.run(scenario(False))
+    asyncio.run(scenario(True))
+    assert found[:2] == found[2:]
+    assert found[1]["train"]["epoch_loss"] == pytest.approx(
+        sum(loss * rows for _, loss, rows, _ in steps[12:16]) / sum(rows for _, _, rows, _ in steps[12:16])
+    )
 
 
 def test_what_is_strange_in_the_data_is_told_once(board):

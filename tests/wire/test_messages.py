@@ -161,12 +161,15 @@ jobs = st.builds(
     epoch=big,
     workers=st.integers(0, 2**32 - 1),
     max_workers=st.integers(1, 2**32 - 1),
+    min_workers=st.integers(1, 2**32 - 1),
     metrics=metrics,
     weights_sha256=st.none() | st.just("") | st.just("ab" * 32),
     started=st.none() | moments,
     finished=st.none() | moments,
     samples_per_second=st.floats(allow_nan=False),
     events=big,
+    loss_unit=st.text(max_size=20),
+    labels=st.lists(texts, max_size=3).map(tuple),
 )
 
 

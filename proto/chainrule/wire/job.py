@@ -40,6 +40,11 @@ class Health:
 class Job:
     """A job at one moment. `steps` is 0 until the data has been read; `metrics` is by split, then by metric.
 
+    metrics["train"] has `loss` (mean of the last `loss_steps` steps, weighted by rows), `epoch_loss` (of the last whole
+    epoch), `batch_loss` (of the last step) and `step`, the version that they lead to; metrics["validation"] is of the
+    latest evaluation; metrics["best"] has the best evaluation's `step`, all its metrics, and the `train_loss` of the
+    epoch that ended there. `loss_unit` is the unit of every loss, `labels` are the columns that are predicted.
+
     At the end `confusion` has the weight of the validation rows by right class, then by predicted class.
 
     Of at most `max_workers`, which the user may change, `workers` take part. `layers` are as they were measured last;
@@ -56,6 +61,7 @@ class Job:
     epoch: int = 0
     workers: int = 0
     max_workers: int = 1
+    min_workers: int = 1
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
     confusion: dict[str, dict[str, float]] = field(default_factory=dict)
     weights_sha256: str | None = None
@@ -65,6 +71,8 @@ class Job:
     events: int = 0
     layers: tuple[LayerFigures, ...] = ()
     health: Health | None = None
+    loss_unit: str = ""
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

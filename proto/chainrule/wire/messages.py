@@ -39,6 +39,7 @@ def job_to_message(job: Job) -> training_pb2.Job:
         epoch=job.epoch,
         workers=job.workers,
         max_workers=job.max_workers,
+        min_workers=job.min_workers,
         metrics={split: training_pb2.Metrics(values=values) for split, values in job.metrics.items()},
         confusion={name: training_pb2.Metrics(values=values) for name, values in job.confusion.items()},
         weights_sha256=job.weights_sha256,
@@ -49,6 +50,8 @@ def job_to_message(job: Job) -> training_pb2.Job:
         events=job.events,
         layers=[layer.message() for layer in job.layers],
         health=None if job.health is None else training_pb2.Health(**asdict(job.health)),
+        loss_unit=job.loss_unit,
+        labels=job.labels,
     )
 
 
@@ -64,6 +67,7 @@ def job_from_message(message: training_pb2.Job) -> Job:
         epoch=message.epoch,
         workers=message.workers,
         max_workers=message.max_workers,
+        min_workers=message.min_workers,
         metrics={split: dict(metrics.values) for split, metrics in message.metrics.items()},
         confusion={name: dict(row.values) for name, row in message.confusion.items()},
         weights_sha256=message.weights_sha256 if message.HasField("weights_sha256") else None,
@@ -74,6 +78,8 @@ def job_from_message(message: training_pb2.Job) -> Job:
         events=message.events,
         layers=tuple(map(LayerFigures.from_message, message.layers)),
         health=_health(message.health) if message.HasField("health") else None,
+        loss_unit=message.loss_unit,
+        labels=tuple(message.labels),
     )
 
 

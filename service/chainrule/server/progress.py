@@ -11,6 +11,7 @@ from chainrule.server.backlog import Backlog, until_written
 from chainrule.server.board import Board
 from chainrule.server.diagnosis import diagnose
 from chainrule.server.jobs import Move
+from chainrule.server.recall import new_losses, recall
 from chainrule.server.store import HISTORY
 from chainrule.wire.advice import advice
 from chainrule.wire.errors import TooMuch
@@ -40,6 +41,7 @@ class Progress:
         self._workers = 0
         self._told = float("-inf")
         self._rate = Rate(clock())
+        self._losses = new_losses(spec, summary)
         self._backlog = Backlog(job_id, board)
         self._machines: list[dict[str, str]] = []
         self._faults: Counter[str] = Counter()
@@ -53,6 +55,7 @@ class Progress:
         row = await self._board.read(self._board.store.row, self._job_id)
         self._machines, self._faults = list(row["machines"]), Counter(row["faults"])
         self._phases, self._phased = Counter(row["figures"].get("phases", {})), row["figures"].get("steps", 0)
+        self._losses = await recall(self._board, self._job_id, self._spec, self._summary, version)
         live = self._board.live[self._job_id]
         live.checkpoint_moment = live.last_step = self._board.now().timestamp()
         live.checkpoint_seconds = self._spec.training.checkpoint_seconds
@@ -61,6 +64,7 @@ class Progress:
             "steps": self._summary.steps(self._spec),
             "version": version,
             "epoch": self._epoch(version),
+            "metrics": self._losses.metrics(),
         }
         for warning in (*advice(self._spec), *self._summary.warnings) if row["data"] is None else ():
             await self._backlog.write({}, ("warning", warning))
@@ -75,7 +79,7 @@ class Progress:
         for warning in report["warnings"]:
             await self._backlog.write({}, ("warning", warning))
         self._count(report)
-        changes = self._changes(report, job.metrics) | self._figures(report)
+        changes = self._changes(report) | self._figures(report)
         event = self._event(report)
         await self._backlog.write(changes, event, {name: report[name] for name in HISTORY})
 
@@ -88,12 +92,16 @@ class Progress:
         await until_written(self._backlog.flush, f"job {self._job_id}")
 
     async def conclude(self, kept: int | None) -> None:
-        """Let the metrics be those of the version whose weights were kept, None: of the last one."""
+        """Let all metrics be those of the version whose weights were kept, None: of the last one."""
+        changes: dict[str, Any] = {}
+        if kept is not None:
+            losses = await recall(self._board, self._job_id, self._spec, self._summary, kept)
+            changes["metrics"] = losses.metrics() | {"best": losses.at(kept)}
         evaluation = await self._board.read(self._board.store.evaluation, self._job_id, kept)
         if evaluation is not None:
-            job = await self._board.read(self._board.store.job, self._job_id)
-            metrics = job.metrics | {"validation": evaluation["metrics"]}
-            await self._backlog.write({"metrics": metrics, "confusion": evaluation["confusion"]})
+            changes["confusion"] = evaluation["confusion"]
+        if changes:
+            await self._backlog.write(changes)
             await self.finish()
 
     async def survive(self, fault: str, warning: str) -> None:
@@ -136,20 +144,17 @@ class Progress:
             return {}
         return {"figures": {"phases": dict(self._phases), "steps": self._phased, "members": self._members}}
 
-    def _changes(self, report: dict[str, Any], metrics: dict[str, dict[str, float]]) -> dict[str, Any]:
+    def _changes(self, report: dict[str, Any]) -> dict[str, Any]:
         self.version = report["version"]
-        metrics = dict(metrics)
-        if report["steps"]:
-            metrics["train"] = {"loss": report["steps"][-1][1]}
-        if report["evaluations"]:
-            *_, metrics["validation"], _ = report["evaluations"][-1]
+        evaluations = [(version, measured) for version, _, _, measured, _ in report["evaluations"]]
+        self._losses.take([(version, loss, rows) for version, loss, rows, _ in report["steps"]], evaluations)
         layers = diagnose([LayerFigures.from_document(layer) for layer in report["layers"]])
         return {
             **({"layers": [layer.document() for layer in layers]} if layers else {}),
             "version": self.version,
             "epoch": self._epoch(self.version),
             "workers": report["workers"],
-            "metrics": metrics,
+            "metrics": self._losses.metrics(),
             "machines": self._machines,
             "faults": dict(+self._faults),
             "samples_per_second": self._rate.add(self._clock(), sum(step[2] for step in report["steps"])),

@@ -10,7 +10,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,11 @@ from sqlalchemy.dialects.sqlite import insert
 
 from chainrule.server import tables
 from chainrule.server.jobs import Move, after, told
+from chainrule.server.rows import measured, to_job
 from chainrule.server.tables import checkpoints, evaluations, events, fingerprints, jobs, steps
 from chainrule.wire.errors import InvalidJob, JobNotFinished, JobNotFound, LaunchFailed, TooMuch, Violation
 from chainrule.wire.faults import fail_at
 from chainrule.wire.job import Job, JobEvent, JobState
-from chainrule.wire.layers import LayerFigures
 from chainrule.wire.messages import event_to_message
 
 Row = sa.RowMapping
@@ -90,7 +90,7 @@ class Store:
             if row is not None:
                 if row["spec"] != json.loads(json.dumps(spec)):
                     raise InvalidJob([Violation("request_id", f"has been used for another job ({row['id']})")])
-                return _job(row), False
+                return to_job(row), False
             job_id = secrets.token_hex(6)
             values = {"id": job_id, "request_id": request_id, "spec": spec, "name": spec["name"]}
             values |= {"max_workers": spec["cluster"]["max_workers"], "metrics": {}}
@@ -99,7 +99,7 @@ class Store:
 
     def job(self, job_id: str) -> Job:
         """Return a job."""
-        return _job(self.row(job_id))
+        return to_job(self.row(job_id))
 
     def row(self, job_id: str) -> Row:
         """Return a job's row, with spec, data and generation."""
@@ -110,7 +110,7 @@ class Store:
         """Return up to `limit` jobs, None for all, in order of arrival, behind the one with this sequence number."""
         query = sa.select(jobs).where(jobs.c.sequence > sequence).order_by(jobs.c.sequence).limit(limit)
         with self._transaction() as connection:
-            return [(row["sequence"], _job(row)) for row in connection.execute(query).mappings()]
+            return [(row["sequence"], to_job(row)) for row in connection.execute(query).mappings()]
 
     def rows_in(self, *states: JobState) -> list[Row]:
         """Return the rows of all jobs in these states, in order of arrival."""
@@ -130,7 +130,7 @@ class Store:
             row = _row(connection, job_id)
             state = after(JobState(row["state"]), move)
             if state == row["state"]:
-                return _job(row)
+                return to_job(row)
             changes: dict[str, Any] = {"state": state, "reason": reason}
             if move is Move.START:
                 changes |= {"generation": row["generation"] + 1, "started": row["started"] or now.timestamp()}
@@ -147,7 +147,7 @@ class Store:
             row = _row(connection, job_id)
             after(JobState(row["state"]), Move.SCALE)
             if row["max_workers"] == workers:
-                return _job(row)
+                return to_job(row)
             _update(connection, job_id, {"max_workers": workers})
             text = f"scaled to {workers} worker{'' if workers == 1 else 's'} by the user"
             return self._add_event(connection, job_id, now, "workers", text)
@@ -157,7 +157,7 @@ class Store:
         with self._transaction() as connection:
             row = _row(connection, job_id)
             if row["state"] != JobState.QUEUED:
-                return _job(row)
+                return to_job(row)
             _update(connection, job_id, {"reason": reason})
             return self._add_event(connection, job_id, now, "state", reason)
 
@@ -176,7 +176,7 @@ class Store:
             for name, rows in (history or {}).items():
                 _add_history(connection, job_id, HISTORY[name], rows)
             if event is None:
-                return _job(_row(connection, job_id))
+                return to_job(_row(connection, job_id))
             return self._add_event(connection, job_id, now, *event)
 
     def losses(self, job_id: str) -> list[tuple[int, float]]:
@@ -184,6 +184,21 @@ class Store:
         query = sa.select(steps.c.version, steps.c.loss).where(steps.c.job_id == job_id).order_by(steps.c.version)
         with self._transaction() as connection:
             return [(version, loss) for version, loss in connection.execute(query)]
+
+    def steps(self, job_id: str, first: int, last: int) -> list[tuple[int, float, int]]:
+        """Return (version, loss, rows) of each step from `first` to `last` - 1, in order."""
+        query = sa.select(steps.c.version, steps.c.loss, steps.c.rows).where(steps.c.job_id == job_id)
+        query = query.where(steps.c.version >= first, steps.c.version < last).order_by(steps.c.version)
+        with self._transaction() as connection:
+            return [(version, loss, rows) for version, loss, rows in connection.execute(query)]
+
+    def evaluations(self, job_id: str, last: int) -> list[tuple[int, dict[str, float]]]:
+        """Return (version, metrics by name) of each evaluation up to a version, in order."""
+        columns = (evaluations.c.version, evaluations.c.loss, evaluations.c.accuracy, evaluations.c.metrics)
+        query = sa.select(*columns).where(evaluations.c.job_id == job_id, evaluations.c.version <= last)
+        with self._transaction() as connection:
+            found = connection.execute(query.order_by(evaluations.c.version)).all()
+        return [(row.version, measured(row.loss, row.accuracy, row.metrics)) for row in found]
 
     def evaluation(self, job_id: str, version: int | None) -> Row | None:
         """Return the evaluation at a version, by default the last one."""
@@ -246,7 +261,7 @@ class Store:
 
     def _add_event(self, connection: sa.Connection, job_id: str, now: datetime, kind: str, message: str) -> Job:
         _update(connection, job_id, {"events": jobs.c.events + 1})
-        job = _job(_row(connection, job_id))
+        job = to_job(_row(connection, job_id))
         content = event_to_message(JobEvent(job.events, now, kind, message, job)).SerializeToString()
         connection.execute(events.insert().values(job_id=job_id, number=job.events, message=content))
         return job
@@ -280,17 +295,3 @@ def _checkpoints(connection: sa.Connection, job_id: str) -> list[Row]:
 def _forget_checkpoints(connection: sa.Connection, job_id: str, rows: Sequence[Row]) -> None:
     versions = checkpoints.c.version.in_([row["version"] for row in rows])
     connection.execute(checkpoints.delete().where(checkpoints.c.job_id == job_id, versions))
-
-
-def _job(row: Row) -> Job:
-    moments = {key: _moment(row[key]) for key in ("created", "started", "finished")}
-    plain = (
-        *("id", "name", "reason", "version", "steps", "epoch", "workers", "max_workers", "metrics"),
-        *("confusion", "weights_sha256", "samples_per_second", "events"),
-    )
-    layers = tuple(map(LayerFigures.from_document, row["layers"]))
-    return Job(state=JobState(row["state"]), layers=layers, **{key: row[key] for key in plain} | moments)
-
-
-def _moment(seconds: float | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
