@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 from chainrule.client.documents import event_document, in_order, job_document
@@ -7,14 +8,23 @@ from chainrule.wire.layers import LayerFigures
 class TestDocuments:
     def test_of_a_job_has_these_keys(self, job):
         document = job_document(job)
-        keys = "id name state reason version steps epoch workers max_workers metrics confusion weights_sha256"
-        assert list(document) == [*keys.split(), "created", "started", "finished", "layers", "health"]
+        keys = "id name state reason version steps epoch workers min_workers max_workers metrics loss_unit labels"
+        more = "confusion weights_sha256 created started finished layers health"
+        assert list(document) == [*keys.split(), *more.split()]
         assert document["created"] == "2026-03-01T12:00:00.000Z"
         assert document["reason"] is document["weights_sha256"] is document["finished"] is None
 
     def test_of_a_job_has_null_for_what_json_cannot_say(self, job):
         diverged = replace(job, metrics={"train": {"loss": float("nan")}})
         assert job_document(diverged)["metrics"] == {"train": {"loss": None}}
+
+    def test_of_a_job_has_steps_as_whole_numbers_and_each_loss_by_its_name(self, job):
+        metrics = {"train": {"loss": 2.0, "loss_steps": 100.0, "step": 5.0}, "best": {"step": 4.0, "loss": 3.0}}
+        document = job_document(replace(job, metrics=metrics, loss_unit="mse, label²", labels=("price",)))
+        assert json.dumps(document["metrics"]) == (
+            '{"train": {"loss": 2.0, "loss_steps": 100, "step": 5}, "best": {"step": 4, "loss": 3.0}}'
+        )
+        assert (document["loss_unit"], document["labels"]) == ("mse, label²", ["price"])
 
     def test_classes_are_in_order_of_their_numbers_or_names(self):
         assert in_order(["10", "9", "-1"]) == ["-1", "9", "10"]

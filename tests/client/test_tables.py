@@ -7,9 +7,26 @@ def test_shows_one_job_by_name_and_value(pipe, job):
     pipe.print(job_table(replace(job, reason="because", weights_sha256="5" * 64)))
     rows = dict(line.split(None, 1) for line in pipe.file.getvalue().splitlines())
     assert rows["state"].strip() == "RUNNING: because"
-    assert rows["validation"].strip() == "accuracy 0.9610, loss 0.5000"
+    assert rows["validation"].strip() == "accuracy 96.1 %, loss 0.5000"
     assert rows["weights"].strip() == "5" * 64
     assert "finished" not in rows
+
+
+def test_shows_the_values_of_the_best_step_together_and_what_each_loss_is(pipe, job):
+    metrics = {
+        "train": {"loss": 0.02, "epoch_loss": 0.03, "batch_loss": 1e-4, "loss_steps": 10.0, "step": 50.0},
+        "validation": {"loss": 0.3114, "r2": 0.7, "rmse": 1234.5},
+        "best": {"step": 1200.0, "train_loss": 0.2203, "loss": 0.25, "r2": 0.8, "rmse": 1000.0},
+    }
+    told = replace(job, metrics=metrics, loss_unit="mse of the standardized label", labels=("price",))
+    pipe.print(job_table(told))
+    rows = {line[:12].strip(): line[12:].strip() for line in pipe.file.getvalue().splitlines()}
+    assert rows["training"] == "loss 0.0200 (mean of 10 steps), epoch 0.0300, last batch 0.0001"
+    assert rows["validation"] == "loss 0.3114, R² 0.70, RMSE 1,234 price"
+    assert rows["best step"] == (
+        "1,200: training loss 0.2203 (epoch), validation loss 0.2500, R² 0.80, RMSE 1,000 price"
+    )
+    assert rows["loss unit"] == "mse of the standardized label"
 
 
 def test_shows_what_was_taken_for_what_in_the_order_of_the_classes(pipe, job):

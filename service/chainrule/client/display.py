@@ -19,6 +19,7 @@ from rich.progress import (
 from rich.text import Text
 
 from chainrule.client.layers import layer_words, layers_table
+from chainrule.client.measures import kept_step, training_text, validation_text
 from chainrule.wire.job import Job, JobEvent, JobState
 from chainrule.wire.layers import LayerFigures
 
@@ -67,7 +68,7 @@ def state_text(job: Job) -> str:
 
 
 def progress_text(job: Job) -> str:
-    """Return the job's numbers: `step 120 of 240, epoch 5, loss 0.2141, 9,120 samples/s, 2 workers`."""
+    """Return the job's numbers: `step 120 of 240, epoch 5, loss 0.2141 (mean of 24 steps), ..., 2 workers`."""
     return f"step {job.version:,}" + (f" of {job.steps:,}" if job.steps else "") + f", {_numbers(job)}"
 
 
@@ -78,14 +79,13 @@ def _numbers(job: Job) -> str:
 
 
 def measures_text(job: Job) -> str:
-    """Return the training loss and what is known from validation."""
-    train, validation = job.metrics.get("train", {}), job.metrics.get("validation", {})
-    parts = [f"loss {train['loss']:.4f}"] if "loss" in train else []
-    if "accuracy" in validation:
-        parts.append(f"validation accuracy {validation['accuracy']:.1%}")
-    elif "loss" in validation:
-        parts.append(f"validation loss {validation['loss']:.4f}")
-    return ", ".join(parts)
+    """Return the training loss and what is known from validation, all of one step.
+
+    `loss 0.2141 (mean of 100 steps), epoch 0.2203, validation accuracy 96.1 %`.
+    """
+    text = ", ".join(filter(None, [training_text(job), validation_text(job)]))
+    kept = kept_step(job)
+    return f"{text} (of step {kept:,}, whose weights are kept)" if text and kept is not None else text
 
 
 def event_line(event: JobEvent) -> str:

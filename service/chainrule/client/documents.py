@@ -10,9 +10,11 @@ from chainrule.wire.dataset import Dataset
 from chainrule.wire.job import Job, JobEvent
 
 _KEYS = (
-    *("id", "name", "state", "reason", "version", "steps", "epoch", "workers", "max_workers", "metrics", "confusion"),
-    *("weights_sha256", "created", "started", "finished"),
+    *("id", "name", "state", "reason", "version", "steps", "epoch", "workers", "min_workers", "max_workers"),
+    *("metrics", "loss_unit", "labels", "confusion", "weights_sha256", "created", "started", "finished"),
 )
+_COUNTS = ("step", "loss_steps")
+"""Metrics that are whole numbers."""
 
 
 def job_document(job: Job) -> dict[str, Any]:
@@ -22,7 +24,11 @@ def job_document(job: Job) -> dict[str, Any]:
 
 
 def _status(job: Job) -> dict[str, Any]:
-    return {key: plain(getattr(job, key)) for key in _KEYS}
+    metrics = {
+        split: {name: int(value) if name in _COUNTS else value for name, value in found.items()}
+        for split, found in job.metrics.items()
+    }
+    return {key: plain(metrics if key == "metrics" else getattr(job, key)) for key in _KEYS}
 
 
 def dataset_document(dataset: Dataset) -> dict[str, Any]:
@@ -49,7 +55,7 @@ def plain(value: Any) -> Any:
     """Return the value as JSON knows it."""
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, datetime):
         return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

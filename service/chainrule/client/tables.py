@@ -7,6 +7,7 @@ from rich.table import Table
 
 from chainrule.client.display import progress_text, state_text
 from chainrule.client.documents import in_order
+from chainrule.client.measures import all_training_text, all_validation_text, best_text
 from chainrule.wire.dataset import Dataset
 from chainrule.wire.job import Job
 
@@ -15,7 +16,7 @@ _NUMBERS = ("STEP", "LOSS", "ACCURACY", "WORKERS")
 
 
 def job_table(job: Job) -> Table:
-    """Return one job as names and values."""
+    """Return one job as names and values; losses and metrics say what they are of."""
     table = Table.grid(padding=(0, 2))
     rows = {
         "id": job.id,
@@ -23,7 +24,10 @@ def job_table(job: Job) -> Table:
         "state": state_text(job),
         "progress": progress_text(job),
         "max workers": str(job.max_workers),
-        **{split: ", ".join(f"{k} {v:.4f}" for k, v in sorted(m.items())) for split, m in sorted(job.metrics.items())},
+        "training": all_training_text(job),
+        "validation": all_validation_text(job),
+        "best step": best_text(job),
+        "loss unit": job.loss_unit,
         "weights": job.weights_sha256 or "",
         **{name: _moment(getattr(job, name)) for name in ("created", "started", "finished")},
     }
