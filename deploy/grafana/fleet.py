@@ -46,7 +46,14 @@ def build() -> Dashboard:
                 "max by (job, layer, diagnosis) (chainrule_layer_diagnosis) == 1",
             )
         )
-        .with_panel(lines("Training loss", "Of each job.", {"{{job}}": 'chainrule_job_loss{split="train"}'}, log=True))
+        .with_panel(
+            lines(
+                "Training loss",
+                "Of each job: the mean over its last steps, those of an epoch, at least 10 and at most 100.",
+                {"{{job}}": 'chainrule_job_loss{split="train"}'},
+                log=True,
+            )
+        )
         .with_panel(
             lines("Samples a second", "Training rows, of each job.", {"{{job}}": "job:chainrule_job_samples:rate1m"})
         )

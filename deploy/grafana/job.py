@@ -35,8 +35,12 @@ def build() -> Dashboard:
         .with_panel(
             lines(
                 "Loss",
-                "Both rise: the learning rate is too high. Validation alone rises: the network overfits.",
-                {"{{job}} {{split}}": 'chainrule_job_loss{job=~"$job"}'},
+                "train is the mean over the last steps, epoch that over the last whole epoch. Both splits rise: the "
+                "learning rate is too high. Validation alone rises: the network overfits.",
+                {
+                    "{{job}} {{split}}": 'chainrule_job_loss{job=~"$job"}',
+                    "{{job}} epoch": 'chainrule_job_epoch_loss{job=~"$job"}',
+                },
                 log=True,
             )
         )

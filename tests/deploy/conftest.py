@@ -25,8 +25,8 @@ def rules(name):
 def shown():
     """The names of every sample of a service that has all figures."""
     layers = (LayerFigures(1, 1.0, 1.0, 1.0, 1.0, 0.5, 0.5),)
-    measured = {"loss": 1.0, "accuracy": 1.0}
-    metrics = {"train": measured, "validation": measured}
+    train = {"loss": 1.0, "epoch_loss": 1.0, "batch_loss": 1.0, "loss_steps": 1, "step": 1}
+    metrics = {"train": train, "validation": {"loss": 1.0, "accuracy": 1.0}}
     job = Job("a", "a", JobState.RUNNING, datetime.now(UTC), steps=9, metrics=metrics, layers=layers)
     live = LiveJob(job, pushes={"applied": 1}, phases={"compute": 1.0}, last_step=1.0, checkpoint_seconds=1.0)
     live.observe_checkpoint(1, 1.0)

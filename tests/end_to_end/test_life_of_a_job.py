@@ -58,10 +58,23 @@ def disturbed(service, running):
 def test_show_has_the_fields_that_programs_rely_on(service, job_file):
     done = service.finish(service.submit(job_file("fields", training={"epochs": 2})))
     assert set(done) == {
-        *("id", "name", "state", "reason", "version", "steps", "epoch", "workers", "max_workers", "metrics"),
-        *("confusion", "weights_sha256", "created", "started", "finished", "layers", "health"),
+        *("id", "name", "state", "reason", "version", "steps", "epoch", "workers", "min_workers", "max_workers"),
+        *(
+            "metrics",
+            "loss_unit",
+            "labels",
+            "confusion",
+            "weights_sha256",
+            "created",
+            "started",
+            "finished",
+            "layers",
+            "health",
+        ),
     }
-    assert set(done["metrics"]["train"]) == {"loss"}
+    assert set(done["metrics"]["train"]) == {"loss", "epoch_loss", "batch_loss", "loss_steps", "step"}
+    assert set(done["metrics"]["best"]) == {*done["metrics"]["validation"], "step", "train_loss"}
+    assert done["loss_unit"] == "cross-entropy, nats"
     assert set(done["metrics"]["validation"]) == {"loss", "accuracy", "balanced_accuracy", "f1", "log_loss"}
     assert sum(count for row in done["confusion"].values() for count in row.values()) == 359
     assert done["created"] <= done["started"] <= done["finished"]

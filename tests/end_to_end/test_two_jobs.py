@@ -48,6 +48,8 @@ def both_run_with_two_workers_each(service, *jobs):
         for series in (
             f'chainrule_job_loss{{job="{job_id}",split="train"}}',
             f'chainrule_job_loss{{job="{job_id}",split="validation"}}',
+            f'chainrule_job_epoch_loss{{job="{job_id}"}}',
+            f'chainrule_job_batch_loss{{job="{job_id}"}}',
             f'chainrule_job_accuracy{{job="{job_id}",split="validation"}}',
             f'chainrule_job_step{{job="{job_id}"}}',
             f'chainrule_job_epoch{{job="{job_id}"}}',

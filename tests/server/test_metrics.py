@@ -93,10 +93,10 @@ def test_a_job_that_goes_takes_its_series_along():
 
 @pytest.mark.parametrize("text", ['"', "\n", "\\", '\\n"}', "名前", "{le=1}", ""])
 def test_labels_may_hold_anything(text):
-    live = live_job(text, metrics={text: {"loss": 1.0}})
+    live = live_job(text, metrics={"train": {"loss": 1.0}})
     live.observe_push(text)
     samples = read(registry_of([live]))
-    assert samples["chainrule_job_loss", ("job", text), ("split", text)] == 1
+    assert samples["chainrule_job_loss", ("job", text), ("split", "train")] == 1
     assert samples["chainrule_pushes_total", ("job", text), ("outcome", text)] == 1
 
 
@@ -211,6 +211,27 @@ def test_the_queue_and_the_cluster():
     samples = read(registry)
     assert (samples["chainrule_queue_jobs",], samples["chainrule_queue_longest_wait_seconds",]) == (2, 30)
     assert (samples["chainrule_cluster_cpus",], samples["chainrule_cluster_cpus_in_use",]) == (8, 3)
+
+
+def test_each_loss_of_training_has_a_series_of_its_own_and_the_best_step_has_none():
+    train = {"loss": 0.5, "epoch_loss": 0.25, "batch_loss": 0.125, "loss_steps": 10, "step": 7}
+    metrics = {"train": train, "validation": {"loss": 0.625}, "best": {"step": 4, "loss": 9.0, "train_loss": 9.0}}
+    body, _ = exposition(registry_of([live_job(metrics=metrics)]))
+    assert '# HELP chainrule_job_loss Loss: split="train" is the mean over the last steps' in body.decode()
+    samples, job = read(registry_of([live_job(metrics=metrics)])), ("job", "a")
+    losses = {(name, *labels): value for (name, *labels), value in samples.items() if name.endswith("_loss")}
+    assert losses == {
+        ("chainrule_job_loss", job, ("split", "train")): 0.5,
+        ("chainrule_job_loss", job, ("split", "validation")): 0.625,
+        ("chainrule_job_epoch_loss", job): 0.25,
+        ("chainrule_job_batch_loss", job): 0.125,
+        ("chainrule_job_validation_loss", job): 0.625,
+    }
+
+
+def test_a_job_without_a_whole_epoch_has_no_loss_of_one():
+    samples = read(registry_of([live_job(metrics={"train": {"loss": 0.5, "batch_loss": 0.5}})]))
+    assert ("chainrule_job_epoch_loss", ("job", "a")) not in samples
 
 
 def test_a_job_has_one_state_and_every_metric_of_its_validation():

@@ -38,7 +38,7 @@ def test_a_job_trains_to_its_end_and_leaves_its_last_checkpoint(executed, board,
     assert [version for version, _ in board.store.losses(job.id)] == list(range(job.steps))
     (checkpoint,) = board.store.checkpoints(job.id)
     assert (checkpoint["version"], checkpoint["weights_sha256"]) == (job.steps, job.weights_sha256)
-    assert set(job.metrics) == {"train", "validation"}
+    assert set(job.metrics) == {"train", "validation", "best"}
 
 
 def test_a_worker_that_fails_is_replaced_and_the_job_goes_on(executed, board, thread_launcher):

@@ -55,6 +55,12 @@ COUNTERS: Mapping[str, tuple[str, Callable[[LiveJob], float]]] = {
     "lease_expirations_total": ("Workers that were silent for too long.", lambda live: live.leases_ended),
     "checkpoints_total": ("Checkpoints written.", lambda live: live.checkpoints),
 }
+SPLITS = ("train", "validation")
+TRAINING_LOSSES = {
+    "epoch_loss": "Mean training loss over the steps of the last whole epoch.",
+    "batch_loss": "Training loss of the last step's batch alone.",
+}
+"""Behind chainrule_job_, by job."""
 LAYER_GAUGES: Mapping[str, tuple[str, Callable[[LayerFigures], float | None]]] = {
     "weight_norm": ("Length of the weights.", lambda layer: layer.weight_norm),
     "update_ratio": ("Length of a step, of the length of the weights.", lambda layer: layer.update_ratio),
@@ -165,7 +171,10 @@ def _jobs(shown: tuple[LiveJob, ...]) -> Iterator[Metric]:
     yield _gauge("job_info", "Jobs and their names.", ["job", "name"], names)
     states = (((job.id, state.value), job.state is state) for job in jobs for state in SHOWN_STATES)
     yield _gauge("job_state", "1 for the state that a job is in.", ["job", "state"], states)
-    yield _split("loss", "Loss, by split of the data.", jobs)
+    text = 'Loss: split="train" is the mean over the last steps, those of an epoch, at least 10 and at most 100.'
+    yield _split("loss", text, jobs)
+    for name, text in TRAINING_LOSSES.items():
+        yield _gauge(f"job_{name}", text, ["job"], (((j.id,), j.metrics.get("train", {}).get(name)) for j in jobs))
     yield _split("accuracy", "Share of rows that are classified right, by split of the data.", jobs)
     for metric in sorted({metric for job in jobs for metric in job.metrics.get("validation", {})}):
         if re.fullmatch(r"[a-z][a-z0-9_]*", metric):
@@ -174,7 +183,7 @@ def _jobs(shown: tuple[LiveJob, ...]) -> Iterator[Metric]:
 
 
 def _split(metric: str, text: str, jobs: Iterable[Job]) -> Metric:
-    splits = ((job.id, split, values) for job in jobs for split, values in job.metrics.items())
+    splits = ((job.id, split, job.metrics.get(split, {})) for job in jobs for split in SPLITS)
     return _gauge(f"job_{metric}", text, ["job", "split"], (((id, split), v.get(metric)) for id, split, v in splits))
 
 

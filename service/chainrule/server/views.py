@@ -18,7 +18,9 @@ def job_view(job: Job, health: Health, losses: list[float] | None = None) -> dic
     document = {key: value for key, value in job_document(job).items() if key not in _HEAVY}
     document |= {"samples_per_second": job.samples_per_second, "events": job.events, "reason": job.reason}
     document["health"] = {"level": health.level, "word": health.word, "sentence": health.sentence}
-    document["not_finite"] = [split for split, values in job.metrics.items() if _unreal(values.get("loss"))]
+    document["not_finite"] = [
+        split for split in ("train", "validation") if _unreal(job.metrics.get(split, {}).get("loss"))
+    ]
     if losses is not None:
         document["losses"] = plain(losses)
     return document
