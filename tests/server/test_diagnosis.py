@@ -1,5 +1,9 @@
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from chainrule.nn import Backpropagation, Network, Parameters, initialize, one_hot
 from chainrule.server.diagnosis import DEAD, GROWTH, LONGEST_STEP, WORDS, diagnose
 from chainrule.wire.layers import LayerFigures
 
@@ -45,4 +49,38 @@ def test_what_is_not_known_is_not_wrong():
 
 def test_every_word_is_named():
     found = {*words(1e4, 1.0), *words(1.0, dead_ratio=1.0), *words(1e-4, 1.0)}
+    found |= {layer.diagnosis for layer in diagnose([LayerFigures(1, 0.0), LayerFigures(2, 0.0, dead_ratio=1.0)])}
     assert found - {""} == set(WORDS)
+
+
+@st.composite
+def networks_with_a_dead_layer(draw):
+    """(network, parameters, dead layer): relus whose biases are far below 0 give 0 for every row."""
+    sizes = (3, *draw(st.lists(st.integers(2, 5), min_size=1, max_size=4)), 2)
+    network = Network(sizes, (*["relu"] * (len(sizes) - 2), "softmax"), "cross_entropy")
+    parameters = initialize(network, draw(st.integers(0, 99)))
+    for L in range(1, len(sizes) - 1):  # the others are alive
+        parameters.B[L][:] = 1.0
+        np.abs(parameters.W[L], out=parameters.W[L])
+    dead = draw(st.integers(1, len(sizes) - 2))
+    parameters.B[dead][:] = -1e6
+    return network, parameters, dead
+
+
+@given(networks_with_a_dead_layer())
+def test_a_dead_layer_anywhere_is_why_the_others_get_no_gradient(made):
+    """What back-propagation gives: nothing reaches the layers before it, and the one behind it sees inputs of 0."""
+    network, parameters, dead = made
+    X = np.random.default_rng(0).random((8, 3)).astype(np.float32)
+    Y = one_hot(np.arange(8) % 2, np.zeros((8, 2), np.float32))
+    gradient, seen = Parameters.view(np.zeros_like(parameters.flat), network.sizes), {}
+    Backpropagation(network, 8).loss_and_gradient(
+        parameters, X, Y, gradient, see=lambda L, A: seen.update({L: float((A <= 0).all(axis=0).mean())})
+    )
+    layers = [
+        LayerFigures(L, float(np.linalg.norm(gradient.W[L])), None, float(np.linalg.norm(W)), None, seen.get(L))
+        for L, W in parameters.W.items()
+    ]
+    words = {layer.layer: layer.diagnosis for layer in diagnose(layers)}
+    assert words[dead] == "dead"
+    assert {L for L, word in words.items() if word == "no gradient"} == {*range(1, dead + 2)} - {dead}

@@ -36,6 +36,31 @@ RUNNING = [
     (job(layers=layers(layer3="exploding")), Facts(FALLING), "bad", "exploding gradients", "layer 3"),
     (job(layers=layers(layer2="dead")), Facts(FALLING), "warn", "dead neurons", "layer 2"),
 ]
+FLAT_R2 = [{"loss": 1.0, "r2": value} for value in (-0.05, -0.02, -0.06, -0.04, -0.05, -0.03)]
+CONSTANT = [{"accuracy": 0.7, "balanced_accuracy": 0.5, "auc": 0.5, "log_loss": 0.62}] * 6
+SILENT = tuple(LayerFigures(L, 0.0, 1e-3, 1.0) for L in (1, 2, 3))
+CUT = tuple(
+    LayerFigures(L, 0.0, 1e-3, 1.0, diagnosis="dead" if L == 2 else "no gradient", dead_ratio=float(L == 2))
+    for L in (1, 2, 3)
+)
+ONE_CUT = (LayerFigures(1, 0.0, diagnosis="no gradient"), LayerFigures(2, 0.0, diagnosis="dead"), LayerFigures(3, 0.5))
+AT_2 = {"train": {"loss": 2.0, "batch_loss": 2.0}}
+RUNNING += [
+    (
+        job(epoch=6),
+        Facts(FALLING, evaluations=FLAT_R2),
+        "warn",
+        "not learning",
+        "after 6 epochs the validation R² is -0.04",
+    ),
+    (job(), Facts(FALLING, evaluations=FLAT_R2[:4]), "good", "healthy", "the loss falls"),
+    (job(epoch=6), Facts(FALLING, evaluations=CONSTANT, class_weights=[70, 30]), "warn", "not learning", "70.0%"),
+    (job(), Facts(FALLING, [0.5, math.nan]), "bad", "diverging", "the validation loss is not a finite number"),
+    (job(layers=CUT, metrics=AT_2), Facts(FALLING), "bad", "dead neurons", "layer 2 give 0 for every row, so that no"),
+    (job(layers=SILENT, metrics=AT_2), Facts(FALLING), "bad", "not learning", "0 in every layer and the loss is 2"),
+    (job(layers=SILENT, metrics={"train": {"batch_loss": 0.0}}), Facts(FALLING), "good", "healthy", "the loss falls"),
+    (job(layers=ONE_CUT), Facts(FALLING), "warn", "dead neurons", "because of it there is no gradient in layer 1"),
+]
 ACCURATE, TRAINED = {"validation": {"accuracy": 0.97}}, {"train": {"loss": 0.5}}
 OTHERS = [
     (job(JobState.QUEUED, reason="waits for 8 CPUs"), "wait", "waiting", "waits for 8 CPUs"),
@@ -70,3 +95,26 @@ def test_noise_around_a_tiny_loss_is_no_divergence():
 
 def test_every_state_has_a_word():
     assert all(verdict(job(state), Facts()).word for state in JobState)
+
+
+QUEUED = job(JobState.QUEUED, reason="waits for Ray")
+
+
+@pytest.mark.parametrize(
+    ("facts", "level", "word", "part"),
+    [
+        (Facts(cpus=2, min_workers=4), "bad", "cannot run", "needs 4 CPUs (cluster.min_workers) and the service has 2"),
+        (Facts(cpus=2, min_workers=4, may_grow=True), "bad", "cannot run", "until the cluster has 4 CPUs; it has 2"),
+        (Facts(cpus=4, min_workers=4), "wait", "waiting", "waits for Ray"),
+        (Facts(cpus=0, min_workers=4), "wait", "waiting", "waits for Ray"),
+    ],
+)
+def test_a_job_that_can_never_run_does_not_look_like_one_that_waits(facts, level, word, part):
+    found = verdict(QUEUED, facts)
+    assert (found.level, found.word) == (level, word)
+    assert part in found.sentence
+
+
+@pytest.mark.parametrize("state", [state for state in JobState if state is not JobState.QUEUED])
+def test_only_a_job_that_waits_for_cpus_can_lack_them(state):
+    assert verdict(job(state), Facts(cpus=1, min_workers=2)).word != "cannot run"

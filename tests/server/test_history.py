@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from storing import NOW
 
-from chainrule.server.history import SKETCH_POINTS, History
+from chainrule.server.history import SKETCH_POINTS, History, Recent
 
 MILLION = 1_000_000
 
@@ -36,19 +36,21 @@ def test_what_is_new_is_read_and_nothing_is_read_twice(store, history, job_id):
 
 def test_evaluations_stand_where_training_was(store, history, job_id):
     write(store, job_id, 0, 4)
-    evaluations = [(2, 0.5, 0.9, {"loss": 0.5, "accuracy": 0.9}, {}), (4, 0.4, None, {"loss": 0.4, "auc": 0.8}, {})]
+    pairs = {"no": {"no": 3.0, "yes": 1.0}, "yes": {"no": 0.5, "yes": 2.0}}
+    evaluations = [(2, 0.5, 0.9, {"loss": 0.5, "accuracy": 0.9}, {}), (4, 0.4, None, {"loss": 0.4, "auc": 0.8}, pairs)]
     store.update(job_id, NOW, {}, history={"evaluations": evaluations})
     found = history.validation(job_id)
     assert (found["loss"].version.tolist(), found["loss"].seconds.tolist()) == ([2, 4], [1.0, 2.0])
     np.testing.assert_array_equal(found["auc"].values, [np.nan, 0.8])
     np.testing.assert_array_equal(found["accuracy"].values, [0.9, np.nan])
-    assert history.recent(job_id) == ([0.5, 0.4], 0.5)
+    latest = [{"loss": 0.5, "accuracy": 0.9}, {"loss": 0.4, "auc": 0.8}]
+    assert history.recent(job_id) == Recent(latest, class_weights=[4.0, 2.5], step_seconds=0.5)
 
 
 def test_a_job_without_steps_has_no_curves(history, job_id):
     assert history.training(job_id)["loss"].values.tolist() == []
     assert history.validation(job_id) == {}
-    assert (history.sketch(job_id, 0), history.recent(job_id)) == ([], ([], None))
+    assert (history.sketch(job_id, 0), history.recent(job_id)) == ([], Recent([], [], None))
 
 
 def test_a_sketch_has_few_points_and_the_same_whether_all_is_known_or_not(store, history, job_id):
@@ -61,7 +63,18 @@ def test_a_sketch_has_few_points_and_the_same_whether_all_is_known_or_not(store,
 
 def test_the_queue_is_in_order_of_arrival(store, history, job_id):
     second = store.create({"name": "b", "cluster": {"max_workers": 1}}, None, NOW)[0].id
-    assert history.queue() == [job_id, second]
+    assert history.queue(4) == [job_id, second]
+
+
+def test_a_job_that_needs_more_than_all_cpus_has_no_place_in_the_queue(store, history):
+    def waiting(min_workers, max_workers=4):
+        cluster = {"min_workers": min_workers, "max_workers": max_workers}
+        return store.create({"name": "a", "cluster": cluster}, None, NOW)[0].id
+
+    small, large, scaled = waiting(2), waiting(4), waiting(4)
+    store.scale(scaled, NOW, 2)
+    assert history.queue(2) == [small, scaled]
+    assert history.queue(0) == history.queue(4) == [small, large, scaled]
 
 
 def test_a_connection_that_reads_cannot_write(history):

@@ -42,7 +42,7 @@ class _Known:
 class Fleet:
     """Reads jobs with their health; `cpus` gives those that jobs hold and those that there are.
 
-    `trouble` says why the service as a whole trains nothing, None where it can.
+    A cluster that `may_grow` can get more of them while the service runs.
     """
 
     def __init__(
@@ -51,9 +51,11 @@ class Fleet:
         history: History,
         cpus: Cpus,
         clock: Callable[[], float] = time.monotonic,
-        trouble: Trouble = lambda: None,
+        *,
+        may_grow: bool = False,
     ) -> None:
-        self._board, self._history, self._cpus, self._clock, self._trouble = board, history, cpus, clock, trouble
+        self._board, self._history, self._cpus, self._clock = board, history, cpus, clock
+        self._may_grow = may_grow
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._answers = Answers(clock)
 
@@ -96,10 +98,8 @@ class Fleet:
 
     async def _cluster(self) -> dict[str, Any]:
         used, total = self._cpus()
-        waiting = await self._history.read(self._history.queue)
-        document = {"cpus": {"used": used, "total": total}, "queue": waiting}
-        trouble = self._trouble()
-        return document if trouble is None else document | {"trouble": trouble}
+        waiting = await self._history.read(self._history.queue, total)
+        return {"cpus": {"used": used, "total": total}, "queue": waiting}
 
     async def view(self, job: Job) -> dict[str, Any]:
         """Return a job with its health; the losses of one that has ended are asked for where they are looked at."""
@@ -110,7 +110,9 @@ class Fleet:
         """Return how a job is, and a few losses along the way; it is looked at again when it changes."""
         if job.state is not JobState.RUNNING:
             losses = [] if job.state.final or not job.version else await self.losses(job)
-            return verdict(job, Facts(losses)), losses
+            _, cpus = self._cpus()
+            facts = Facts(losses, cpus=cpus, min_workers=job.min_workers, may_grow=self._may_grow)
+            return verdict(job, facts), losses
         now, known = self._clock(), self._known.get(job.id)
         since = known.since if known is not None and known.job.version == job.version else now
         if known is None or known.job != job or now - since > ALIVE_SECONDS:
@@ -127,8 +129,15 @@ class Fleet:
         return await self._history.read(self._history.sketch, job.id, job.version)
 
     async def _facts(self, job: Job, since_step: float) -> Facts:
-        validation, typical = await self._history.read(self._history.recent, job.id)
-        return Facts(await self.losses(job), validation, since_step, typical)
+        recent = await self._history.read(self._history.recent, job.id)
+        return Facts(
+            await self.losses(job),
+            [evaluation["loss"] for evaluation in recent.evaluations],
+            since_step,
+            recent.step_seconds,
+            recent.evaluations,
+            recent.class_weights,
+        )
 
 
 def newest(jobs: Sequence[Job], finished: int = FINISHED_SHOWN) -> list[Job]:

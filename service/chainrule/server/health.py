@@ -4,10 +4,12 @@ The word is for a list of jobs, the sentence says what it is read from and, wher
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from chainrule.server.baselines import no_better
+from chainrule.server.diagnosis import NO_GRADIENT
 from chainrule.wire.job import Health, Job, JobState
 from chainrule.wire.layers import LayerFigures
 
@@ -19,18 +21,30 @@ FLAT = 0.005
 """A loss that has fallen by a smaller part over the last third of training stands still."""
 GAINED = 0.98
 """A loss that is still at this part of the first one has not learned."""
+FITTED = 1e-6
+"""A loss up to this leaves nothing to learn."""
 GAP = 1.5
 """A validation loss that is so many times its best one is one of overfitting."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known beside the job: a few losses along the way, validation losses, how long steps take."""
+    """What is known beside the job, from all of its history, also before the service was started again.
+
+    A few losses along the way, validation losses, how long steps take, in seconds; the newest evaluations, in order,
+    and the weight of the validation rows of each class; the CPUs of the cluster, 0 where that is not known, and whether
+    it may grow while the service runs.
+    """
 
     losses: Sequence[float] = ()
     validation: Sequence[float] = ()
     seconds_since_step: float | None = None
     seconds_of_step: float | None = None
+    evaluations: Sequence[Mapping[str, float]] = ()
+    class_weights: Sequence[float] = ()
+    cpus: int = 0
+    min_workers: int = 1
+    may_grow: bool = False
 
 
 def verdict(job: Job, facts: Facts) -> Health:
@@ -41,6 +55,8 @@ def verdict(job: Job, facts: Facts) -> Health:
         return Health("bad", "failed", job.reason or "it has failed")
     if job.state is JobState.SUCCEEDED:
         return Health("done", "done", _result(job))
+    if job.state is JobState.QUEUED and 0 < facts.cpus < facts.min_workers:
+        return _never(facts)
     waiting = {
         JobState.QUEUED: Health("wait", "waiting", job.reason or "waits for its turn"),
         JobState.STARTING: _no_workers(job) or Health("busy", "starting", "data is read and workers start"),
@@ -50,22 +66,31 @@ def verdict(job: Job, facts: Facts) -> Health:
     return waiting[job.state]
 
 
+def _never(facts: Facts) -> Health:
+    if facts.may_grow:
+        return Health(
+            "bad", "cannot run", f"cannot run until the cluster has {facts.min_workers} CPUs; it has {facts.cpus}"
+        )
+    return Health(
+        "bad",
+        "cannot run",
+        f"it needs {facts.min_workers} CPUs (cluster.min_workers) and the service has {facts.cpus}: "
+        f"`chainrule scale` to {facts.cpus} or fewer lets it start",
+    )
+
+
 def _running(job: Job, facts: Facts) -> Health:
     if not job.workers:
-        waits = "it has no worker at present: training goes on as soon as one joins"
-        return _no_workers(job) or Health("wait", "waiting", waits)
-    found = _diverging(facts.losses) or _layers(job.layers) or _stalled(facts) or _overfitting(facts)
-    return found or _learning(facts.losses)
+        return Health("wait", "waiting", "it has no worker at present: training goes on as soon as one joins")
+    found = _diverging(facts) or _silent(job) or _layers(job.layers) or _stalled(facts) or _uninformed(job, facts)
+    return found or _overfitting(facts) or _learning(facts.losses)
 
 
-def _no_workers(job: Job) -> Health | None:
-    """A job that holds its CPUs has a reason where its workers do not start."""
-    return Health("warn", "no workers", job.reason) if job.reason else None
-
-
-def _diverging(losses: Sequence[float]) -> Health | None:
-    if any(not math.isfinite(loss) for loss in losses):
-        return Health("bad", "diverging", "the loss is not a finite number: a smaller learning rate may help")
+def _diverging(facts: Facts) -> Health | None:
+    losses = facts.losses
+    for which, values in (("loss", losses), ("validation loss", facts.validation[-1:])):
+        if any(not math.isfinite(loss) for loss in values):
+            return Health("bad", "diverging", f"the {which} is not a finite number: a smaller learning rate may help")
     if len(losses) < ENOUGH_POINTS:
         return None
     recent, best, first = median(losses[-3:]), min(losses), losses[0]
@@ -85,13 +110,42 @@ LAYER_WORDS = {
 }
 
 
+def _silent(job: Job) -> Health | None:
+    """Return what is wrong where no weight has a gradient, unless nothing is left to learn."""
+    train = job.metrics.get("train", {})
+    if not job.layers or any(layer.gradient_norm != 0 for layer in job.layers):
+        return None
+    if abs(train.get("batch_loss", math.inf)) <= FITTED:
+        return None
+    dead = _named(job.layers, "dead")
+    if dead:
+        cause = f"the relus of {dead} give 0 for every row, so that no layer has a gradient"
+        return Health("bad", "dead neurons", f"{cause}: a smaller learning rate or leaky_relu may help")
+    at = f" and the loss is {_number(train['loss'])}" if "loss" in train else ""
+    return Health(
+        "bad", "not learning", f"the gradient is 0 in every layer{at}: a smaller learning rate or leaky_relu may help"
+    )
+
+
 def _layers(layers: Sequence[LayerFigures]) -> Health | None:
     for diagnosis, (level, word, advice) in LAYER_WORDS.items():
-        named = [str(layer.layer) for layer in layers if layer.diagnosis == diagnosis]
+        named = _named(layers, diagnosis)
         if named:
-            which = f"layer {named[0]}" if len(named) == 1 else f"layers {', '.join(named)}"
-            return Health(level, word, f"in {which}: {advice}")
+            cut = _named(layers, NO_GRADIENT) if diagnosis == "dead" else ""
+            because = f"; because of it there is no gradient in {cut}" if cut else ""
+            return Health(level, word, f"in {named}{because}: {advice}")
     return None
+
+
+def _named(layers: Sequence[LayerFigures], diagnosis: str) -> str:
+    """Return the layers with a diagnosis: `layer 1`, `layers 1, 2`; nothing where there is none."""
+    numbers = [str(layer.layer) for layer in layers if layer.diagnosis == diagnosis]
+    return f"layer{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}" if numbers else ""
+
+
+def _uninformed(job: Job, facts: Facts) -> Health | None:
+    reason = no_better(facts.evaluations, facts.class_weights)
+    return Health("warn", "not learning", f"after {job.epoch} epochs {reason}") if reason else None
 
 
 def _stalled(facts: Facts) -> Health | None:

@@ -8,17 +8,22 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.server.curves import Numbers
+from chainrule.server.rows import measured
 
 P = ParamSpec("P")
 T = TypeVar("T")
 KEPT_STEPS = 4_000_000
 """Of all jobs together, in memory: 32 bytes each."""
+_QUEUE = """
+SELECT id FROM jobs WHERE state = 'QUEUED'
+AND (? = 0 OR min(coalesce(json_extract(spec, '$.cluster.min_workers'), 1), max_workers) <= ?) ORDER BY sequence
+"""
 SKETCH_POINTS, SKETCH_ROWS, RECENT_ROWS = 48, 32, 100
 _STEP = np.dtype([("version", "i8"), ("loss", "f8"), ("rows", "i8"), ("seconds", "f8")])
 
@@ -30,6 +35,17 @@ class Series:
     version: Numbers
     seconds: Numbers
     values: Numbers
+
+
+@dataclass(frozen=True)
+class Recent:
+    """The newest evaluations, in order, all metrics by name; the weight of the validation rows of each class; and the
+    median seconds of the newest steps, None where there is no step.
+    """
+
+    evaluations: list[dict[str, float]]
+    class_weights: list[float]
+    step_seconds: float | None
 
 
 class History:
@@ -77,14 +93,10 @@ class History:
         if not rows:
             return {}
         version = np.array([row[0] for row in rows], float)
-        measured: list[dict[str, Any]] = [
-            {"loss": loss, "accuracy": accuracy} | json.loads(metrics) for _, loss, accuracy, metrics in rows
-        ]
-        names = dict.fromkeys(name for each in measured for name, value in each.items() if value is not None)
+        found = [measured(loss, accuracy, json.loads(metrics)) for _, loss, accuracy, metrics in rows]
+        names = dict.fromkeys(name for each in found for name in each)
         seconds = self._elapsed(job_id, version)
-        return {
-            name: Series(version, seconds, np.array([each.get(name) for each in measured], float)) for name in names
-        }
+        return {name: Series(version, seconds, np.array([each.get(name) for each in found], float)) for name in names}
 
     def _elapsed(self, job_id: str, version: Numbers) -> Numbers:
         """Return the seconds of training before versions."""
@@ -92,17 +104,27 @@ class History:
         elapsed = np.concatenate([[0.0], np.cumsum(steps["seconds"])])
         return elapsed[np.searchsorted(steps["version"], version)]
 
-    def queue(self) -> list[str]:
-        """Return the ids of the jobs that wait, the next one first."""
-        query = "SELECT id FROM jobs WHERE state = 'QUEUED' ORDER BY sequence"
-        return [job_id for (job_id,) in self._connection.execute(query)]
+    def queue(self, cpus: int) -> list[str]:
+        """Return the ids of the jobs that wait for their turn, the next one first.
 
-    def recent(self, job_id: str) -> tuple[list[float], float | None]:
-        """Return the newest validation losses, in order, and the median seconds of the newest steps."""
+        Those that need more than all `cpus` hold nobody up and are not among them; 0 where it is not known how many
+        there are.
+        """
+        found = self._connection.execute(_QUEUE, (cpus, cpus))
+        return [job_id for (job_id,) in found]
+
+    def recent(self, job_id: str) -> Recent:
+        """Return how the validation rows were predicted lately, and how long steps take."""
         query = "SELECT {} FROM {} WHERE job_id = ? ORDER BY version DESC LIMIT ?"
-        losses = self._connection.execute(query.format("loss", "evaluations"), (job_id, RECENT_ROWS)).fetchall()
+        columns = "loss, accuracy, metrics, confusion"
+        found = self._connection.execute(query.format(columns, "evaluations"), (job_id, RECENT_ROWS)).fetchall()
         seconds = self._connection.execute(query.format("seconds", "steps"), (job_id, RECENT_ROWS)).fetchall()
-        return [loss for (loss,) in reversed(losses)], float(np.median(seconds)) if seconds else None
+        pairs: dict[str, dict[str, float]] = json.loads(found[0][3]) if found else {}
+        return Recent(
+            [measured(loss, accuracy, json.loads(metrics)) for loss, accuracy, metrics, _ in reversed(found)],
+            [sum(row.values()) for row in pairs.values()],
+            float(np.median(seconds)) if seconds else None,
+        )
 
     def sketch(self, job_id: str, version: int) -> list[float]:
         """Return a few losses along the way to a version: means of some steps each, whatever their number."""

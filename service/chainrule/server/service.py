@@ -87,7 +87,7 @@ async def serving(settings: Settings) -> AsyncIterator[Addresses]:
         scheduler = Scheduler(board, launcher, folder / "jobs")
         history = History(folder / STORE)
         stack.callback(history.close)
-        fleet = Fleet(board, history, lambda: scheduler.cpus, trouble=lambda: scheduler.trouble)
+        fleet = Fleet(board, history, lambda: scheduler.cpus, may_grow=settings.ray_address is not None)
         servicer = TrainingServicer(board, fleet, scheduler, folder / "jobs", datasets, uploads)
         await scheduler.recover()
         http = stack.enter_context(listening_socket(settings.host, settings.http_port))
