@@ -42,7 +42,7 @@ def build() -> Dashboard:
         .with_panel(
             rows(
                 "Layers that do not learn",
-                "Vanishing, exploding or dead.",
+                "Vanishing, exploding, dead, or without gradient.",
                 "max by (job, layer, diagnosis) (chainrule_layer_diagnosis) == 1",
             )
         )

@@ -197,32 +197,19 @@ def test_a_job_does_not_go_on_with_other_data(board, spec, tmp_path, thread_laun
     assert "not the one that training began with" in job.reason
 
 
-def test_a_job_whose_workers_do_not_start_says_why_until_one_has(executed, board, thread_launcher):
-    begun = asyncio.Event()
-
-    class Late(thread_launcher):
-        """Its workers start when the job has said why it waits for them."""
-
-        async def start_worker(self, job_id, worker, address):
-            task = asyncio.create_task(self._late(job_id, worker, address))
-            self.tasks = [*getattr(self, "tasks", []), task]
-
-        async def _late(self, job_id, worker, address):
-            await begun.wait()
-            await super().start_worker(job_id, worker, address)
-
-    async def look(run, job_id):
-        why = "no worker could be started within 0 s: there is no room for it"
-        async for _ in board.watch(job_id, 0):
-            if why in messages(board, job_id):
-                break
-        job = await board.read(board.store.job, job_id)
-        assert (job.state, job.reason, run.trouble) == (JobState.STARTING, why, why)
-        begun.set()
-        async for _ in board.watch(job_id, 0):
-            if board.live[job_id].job.workers:
-                break
-        assert board.live[job_id].job.reason == ""
-
-    job = executed(Late, look, patience=0.1)
-    assert (job.state, job.reason) == (JobState.SUCCEEDED, "")
+def test_a_job_that_keeps_an_earlier_step_ends_with_the_numbers_of_that_step(executed, board, spec, thread_launcher):
+    """The learning rate is so large that the validation loss is best after the first epochs."""
+    optimizer, stopping = {"name": "sgd", "learning_rate": 5.0}, {"metric": "validation_loss", "patience": 3}
+    document = spec.document() | {"optimizer": optimizer, "early_stopping": stopping}
+    document["training"] |= {"epochs": 30}
+    job = executed(thread_launcher, job=parse_spec(document))
+    found = board.store.evaluations(job.id, job.version)
+    kept, measured = min(found, key=lambda each: each[1]["loss"])
+    assert job.state is JobState.SUCCEEDED
+    assert kept < job.version
+    epoch = [(loss, rows) for _, loss, rows in board.store.steps(job.id, kept - 8, kept)]
+    train_loss = sum(loss * rows for loss, rows in epoch) / sum(rows for _, rows in epoch)
+    assert job.metrics["best"] == {"step": kept, "train_loss": pytest.approx(train_loss), **measured}
+    assert job.metrics["validation"] == measured
+    assert job.metrics["train"]["step"] == kept
+    assert job.metrics["train"]["epoch_loss"] == pytest.approx(train_loss)

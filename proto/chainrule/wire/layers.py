@@ -34,7 +34,7 @@ class LayerFigures:
 
     `gradient_norm` is ‖∂E/∂W^L‖ and `bias_gradient_norm` ‖∂E/∂B^L‖ of the mean gradient, before regularisers and
     clipping; `weight_norm` is ‖W^L‖ before the step, `update_ratio` ‖W^L_{t+1} - W^L_t‖ / ‖W^L_t‖; `dead_ratio` and
-    `saturation` are means over the workers. `diagnosis` is "vanishing", "exploding", "dead" or nothing.
+    `saturation` are means over the workers. `diagnosis` is "vanishing", "exploding", "dead", "no gradient" or nothing.
     """
 
     layer: int
