@@ -14,8 +14,8 @@ def build() -> Dashboard:
         .with_panel(
             bars(
                 "What is wrong",
-                "Red while a layer is vanishing, exploding, dead or without gradient; chainrule.server.diagnosis has the "
-                "limits.",
+                "Red while a layer is vanishing, exploding, dead or without gradient; "
+                "chainrule.server.diagnosis has the limits.",
                 {"{{job}} {{layer}} {{diagnosis}}": f"chainrule_layer_diagnosis{{{LAYERS}}}"},
             )
         )

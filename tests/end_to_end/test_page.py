@@ -53,7 +53,7 @@ def jobs(service, digits_csv, tmp_path_factory):
         "failed": submit("reckless", optimizer={"learning_rate": 1e20}, training={"epochs": 12}),
         "diverging": submit("rising", VALUE, {"learning_rate": 20.0}, **RISING),
         "vanishing gradients": submit("deep", SIGMOIDS),
-        "waiting": submit("large", training={"shards": 64}, cluster={"min_workers": 64, "max_workers": 64}),
+        "cannot run": submit("large", training={"shards": 64}, cluster={"min_workers": 64, "max_workers": 64}),
         "healthy": submit("slow", [{"units": 1024}, {"units": 1024}, {}]),
     }
     yield found
@@ -70,7 +70,7 @@ def test_a_stranger_sees_how_each_job_is(page, jobs):
     page.goto("/")
     for word, job in jobs.items():
         expect(row(page, job).locator(".chip .word")).to_have_text(re.compile(word))
-    expect(row(page, jobs["waiting"])).to_contain_text("waits for 64 CPUs")
+    expect(row(page, jobs["cannot run"])).to_contain_text("needs 64 CPUs")
     expect(page.locator(".meter")).to_contain_text("of 4 CPUs in use")
     expect(row(page, jobs["healthy"]).locator(".spark .line")).to_have_attribute("d", re.compile("^M.+L"))
 

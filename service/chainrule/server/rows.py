@@ -15,7 +15,7 @@ _PLAIN = (
 )
 
 
-def to_job(row: sa.RowMapping) -> Job:
+def job_of(row: sa.RowMapping) -> Job:
     """Return the job of a row."""
     moments = {key: _moment(row[key]) for key in ("created", "started", "finished")}
     return Job(

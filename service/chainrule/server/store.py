@@ -19,7 +19,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from chainrule.server import tables
 from chainrule.server.jobs import Move, after, told
-from chainrule.server.rows import measured, to_job
+from chainrule.server.rows import measured, job_of
 from chainrule.server.tables import checkpoints, evaluations, events, fingerprints, jobs, steps
 from chainrule.wire.errors import InvalidJob, JobNotFinished, JobNotFound, LaunchFailed, TooMuch, Violation
 from chainrule.wire.faults import fail_at
@@ -90,7 +90,7 @@ class Store:
             if row is not None:
                 if row["spec"] != json.loads(json.dumps(spec)):
                     raise InvalidJob([Violation("request_id", f"has been used for another job ({row['id']})")])
-                return to_job(row), False
+                return job_of(row), False
             job_id = secrets.token_hex(6)
             values = {"id": job_id, "request_id": request_id, "spec": spec, "name": spec["name"]}
             values |= {"max_workers": spec["cluster"]["max_workers"], "metrics": {}}
@@ -99,7 +99,7 @@ class Store:
 
     def job(self, job_id: str) -> Job:
         """Return a job."""
-        return to_job(self.row(job_id))
+        return job_of(self.row(job_id))
 
     def row(self, job_id: str) -> Row:
         """Return a job's row, with spec, data and generation."""
@@ -110,7 +110,7 @@ class Store:
         """Return up to `limit` jobs, None for all, in order of arrival, behind the one with this sequence number."""
         query = sa.select(jobs).where(jobs.c.sequence > sequence).order_by(jobs.c.sequence).limit(limit)
         with self._transaction() as connection:
-            return [(row["sequence"], to_job(row)) for row in connection.execute(query).mappings()]
+            return [(row["sequence"], job_of(row)) for row in connection.execute(query).mappings()]
 
     def rows_in(self, *states: JobState) -> list[Row]:
         """Return the rows of all jobs in these states, in order of arrival."""
@@ -130,7 +130,7 @@ class Store:
             row = _row(connection, job_id)
             state = after(JobState(row["state"]), move)
             if state == row["state"]:
-                return to_job(row)
+                return job_of(row)
             changes: dict[str, Any] = {"state": state, "reason": reason}
             if move is Move.START:
                 changes |= {"generation": row["generation"] + 1, "started": row["started"] or now.timestamp()}
@@ -147,7 +147,7 @@ class Store:
             row = _row(connection, job_id)
             after(JobState(row["state"]), Move.SCALE)
             if row["max_workers"] == workers:
-                return to_job(row)
+                return job_of(row)
             _update(connection, job_id, {"max_workers": workers})
             text = f"scaled to {workers} worker{'' if workers == 1 else 's'} by the user"
             return self._add_event(connection, job_id, now, "workers", text)
@@ -157,7 +157,7 @@ class Store:
         with self._transaction() as connection:
             row = _row(connection, job_id)
             if row["state"] != JobState.QUEUED:
-                return to_job(row)
+                return job_of(row)
             _update(connection, job_id, {"reason": reason})
             return self._add_event(connection, job_id, now, "state", reason)
 
@@ -176,7 +176,7 @@ class Store:
             for name, rows in (history or {}).items():
                 _add_history(connection, job_id, HISTORY[name], rows)
             if event is None:
-                return to_job(_row(connection, job_id))
+                return job_of(_row(connection, job_id))
             return self._add_event(connection, job_id, now, *event)
 
     def losses(self, job_id: str) -> list[tuple[int, float]]:
@@ -261,7 +261,7 @@ class Store:
 
     def _add_event(self, connection: sa.Connection, job_id: str, now: datetime, kind: str, message: str) -> Job:
         _update(connection, job_id, {"events": jobs.c.events + 1})
-        job = to_job(_row(connection, job_id))
+        job = job_of(_row(connection, job_id))
         content = event_to_message(JobEvent(job.events, now, kind, message, job)).SerializeToString()
         connection.execute(events.insert().values(job_id=job_id, number=job.events, message=content))
         return job
