@@ -19,7 +19,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from chainrule.server import tables
 from chainrule.server.jobs import Move, after, told
-from chainrule.server.rows import measured, job_of
+from chainrule.server.rows import job_of, measured
 from chainrule.server.tables import checkpoints, evaluations, events, fingerprints, jobs, steps
 from chainrule.wire.errors import InvalidJob, JobNotFinished, JobNotFound, LaunchFailed, TooMuch, Violation
 from chainrule.wire.faults import fail_at
