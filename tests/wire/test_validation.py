@@ -1,5 +1,6 @@
 import datetime
 import math
+import re
 
 import pytest
 
@@ -288,21 +289,35 @@ def test_the_network_has_the_options_that_the_job_gives(loss, options):
     assert (network.initializer(1), network.activations) == ("glorot_uniform", ("relu", LOSSES[loss].activation))
 
 
-@pytest.mark.parametrize(
-    ("network", "layer"),
-    [
-        ({"layers": [{"units": 1, "activation": "softmax"}]}, 0),
-        ({"layers": [{"units": 8}, {"units": 1}]}, 1),
-        ({"layers": [{"units": 1, "activation": "softmax"}, {}]}, 0),
-        ({"loss": "mse", "layers": [{"units": 1, "activation": "softmax"}, {}]}, 0),
-    ],
-)
-def test_a_softmax_of_one_unit_is_refused(network, layer):
-    path = f"network.layers[{layer}].units"
-    problem = "is 1, and a softmax of one unit is 1 whatever the weights are: use sigmoid, or more units"
-    assert violations(document(network=network)) == {path: problem}
+WRONG_WORDS = {
+    "optimizer.name": ("adm", "adam"),
+    "network.loss": ("cross_entropi", "cross_entropy"),
+    "network.layers[0].activation": ("RELU", "relu"),
+    "network.layers[0].initializer": ("he_norml", "he_normal"),
+    "schedule.name": ("cosin", "cosine"),
+    "data.scaling": ("standardise", "standardize"),
+    "data.target_scaling": ("standardise", "standardize"),
+    "data.format": ("parqet", "parquet"),
+    "data.missing": ("medain", "median"),
+    "data.kinds.age": ("numbr", "number"),
+    "early_stopping.metric": ("validation_los", "validation_loss"),
+    "training.wire": ("float23", "float32"),
+}
 
 
-@pytest.mark.parametrize("last", [{"units": 1}, {"units": 1, "activation": "sigmoid"}])
-def test_one_unit_without_a_softmax_is_allowed(last):
-    parse_spec(document(network={"loss": "binary_cross_entropy", "layers": [{"units": 1}, last]}))
+@pytest.mark.parametrize("path", WRONG_WORDS)
+def test_a_wrong_word_is_told_with_the_one_that_is_near(path):
+    word, near = WRONG_WORDS[path]
+    section, _, field = path.partition(".")
+    content = {field: word}
+    if section == "network":
+        content = {"loss": word} if field == "loss" else {"layers": [{"units": 3, field.partition(".")[2]: word}, {}]}
+    elif field.startswith("kinds"):
+        content = {"kinds": {"age": word}}
+    found = violations(document(**{section: content}))
+    assert re.fullmatch(rf"must be one of .*\b{near}\b.*; did you mean {near}\?", found[path])
+
+
+def test_a_word_that_is_near_to_none_is_told_without_a_guess():
+    problem = violations(document(optimizer={"name": "zzz"}))["optimizer.name"]
+    assert problem == f"must be one of {', '.join(OPTIMIZERS)}"

@@ -8,25 +8,7 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from chainrule.nn import ACTIVATIONS, CLIPPINGS, INITIALIZERS, LOSSES, OPTIMIZERS, SCHEDULES, Network
-from chainrule.wire.ranges import (
-    ClassWeights,
-    Columns,
-    Count,
-    CountOrNone,
-    Decay,
-    Delimiter,
-    DropoutRate,
-    Fraction,
-    Magnitude,
-    NotNegative,
-    Quantile,
-    Seconds,
-    Share,
-    Source,
-    Strength,
-    Text,
-    one_of,
-)
+from chainrule.wire.suggestions import did_you_mean
 
 MOST_SHARDS = 65536
 SCALINGS = ("standardize", "min_max", "none")
@@ -36,6 +18,15 @@ MISSING = ("refuse", "median", "mean")
 SCHEDULE_NAMES = (*SCHEDULES, "plateau")
 WIRES = ("float32", "bfloat16")
 METRICS = ("validation_loss", "validation_accuracy", "train_loss")
+
+
+def _one_of(*names: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if value not in names:
+            raise ValueError(f"must be one of {', '.join(names)}{did_you_mean(value, names)}")
+        return value
+
+    return AfterValidator(check)
 
 
 _strict = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)

@@ -1,7 +1,6 @@
 """A document -> a JobSpec, or InvalidJob with every violation and its path."""
 
 import dataclasses
-import difflib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from pydantic_core import ErrorDetails
 from chainrule.wire import spec
 from chainrule.wire.errors import InvalidJob, Violation
 from chainrule.wire.relations import relations
+from chainrule.wire.suggestions import did_you_mean
 
 _adapter: TypeAdapter[spec.JobSpec] = TypeAdapter(spec.JobSpec)
 _SECTIONS: dict[str, type] = {
@@ -86,9 +86,8 @@ def _violation(detail: ErrorDetails) -> Violation:
 def _suggestion(path: str) -> str:
     """Return what an unknown field may have been meant to be."""
     section, _, name = re.sub(r"\[\d+\]", "", path).rpartition(".")
-    near = difflib.get_close_matches(name, _fields(_SECTIONS[section]), n=1)
-    if near:
-        return f"; did you mean {near[0]}?"
+    if near := did_you_mean(name, _fields(_SECTIONS[section])):
+        return near
     home = next((other for other, kind in _SECTIONS.items() if other and name in _fields(kind)), None)
     return f"; it belongs under {home}" if home else ""
 
