@@ -297,3 +297,75 @@ class TestReceipt:
 
     def test_of_an_unknown_job_is_refused(self, run):
         assert run("receipt", "nobody")[0] == 2
+
+
+class TestErrorsInJson:
+    """With --json an error is one JSON object on stderr, with the same exit code."""
+
+    def error(self, result, code):
+        returned, out, err = result
+        assert (returned, out, err.count("\n")) == (code, "", 1)
+        return json.loads(err)["error"]
+
+    def test_of_the_service(self, run, remote):
+        remote.errors = [errors.JobNotRunning("a1 is SUCCEEDED")]
+        found = self.error(run("cancel", "a1", "--json"), 2)
+        assert found == {"code": "JobNotRunning", "message": "a1 is SUCCEEDED", "violations": []}
+
+    def test_of_a_job_has_its_violations(self, run, remote, job_toml):
+        remote.errors = [InvalidJob([Violation("a.b", "is missing"), Violation("", "must be a table")])]
+        found = self.error(run("submit", job_toml, "--json"), 2)
+        assert found["message"] == "a.b is missing; must be a table"
+        assert found["violations"] == [
+            {"path": "a.b", "problem": "is missing"},
+            {"path": "", "problem": "must be a table"},
+        ]
+
+    def test_of_a_file_of_the_system(self, run, tmp_path):
+        target = tmp_path / "nowhere" / "model"
+        found = self.error(run("download", "a1", "-o", target, "--json"), 1)
+        assert (found["code"], found["message"]) == ("OSError", f"{target.parent}: No such file or directory")
+
+    @pytest.mark.parametrize("args", [["show", "--json"], ["lst", "--json"], ["list", "--json", "--loud"]])
+    def test_of_usage(self, run, args):
+        found = self.error(run(*args), 2)
+        assert found["code"] in ("MissingParameter", "UsageError", "NoSuchOption", "NoSuchCommand")
+        assert "--help'" in found["message"]
+
+    def test_is_words_where_json_is_the_value_behind_the_end_of_options(self, run):
+        assert run("show", "--", "--json")[2].startswith("Error: ")
+
+    @pytest.mark.parametrize("name", sorted(set(group.commands) - {"init"}))
+    def test_every_command_has_the_option(self, name):
+        assert any("--json" in parameter.opts for parameter in group.commands[name].params)
+
+
+class TestNearWords:
+    def test_a_wrong_command_is_told_with_the_one_that_is_near(self, run):
+        assert "Did you mean 'list'?" in run("lst")[2]
+
+    def test_a_wrong_option_is_told_with_the_one_that_is_near(self, run):
+        assert "Did you mean '--json'?" in run("list", "--jsn")[2]
+
+
+class TestJobNames:
+    """A command says the id of the job that a prefix or name stands for: the service answers with it."""
+
+    @pytest.fixture
+    def named(self, remote):
+        remote.jobs["dig"] = replace(remote.jobs["a1"], state=JobState.SUCCEEDED)
+
+    @pytest.mark.parametrize(
+        "command", [["pause", "dig"], ["resume", "dig"], ["scale", "dig", "--workers", "2"], ["delete", "dig"]]
+    )
+    def test_orders_tell_the_id(self, run, named, command):
+        code, out, _ = run(*command)
+        assert (code, out.split()[0]) == (0, "a1")
+
+    def test_delete_deletes_by_the_id(self, run, remote, named):
+        run("delete", "dig")
+        assert remote.requests[-1].job_id == "a1"
+
+    def test_watch_goes_on_with_the_id(self, run, remote, named):
+        assert run("watch", "dig", "--json")[0] == 0
+        assert [request.job_id for request in remote.requests] == ["dig", "a1"]

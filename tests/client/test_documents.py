@@ -3,16 +3,24 @@ from dataclasses import replace
 
 from chainrule.client.documents import event_document, in_order, job_document
 from chainrule.wire.layers import LayerFigures
+from chainrule.wire.validation import parse_spec
+
+SPEC = parse_spec({"data": {"train": "a.csv", "label": "y"}, "network": {"layers": [{"units": 3}, {}]}})
 
 
 class TestDocuments:
     def test_of_a_job_has_these_keys(self, job):
         document = job_document(job)
-        keys = "id name state reason version steps epoch workers min_workers max_workers metrics loss_unit labels"
-        more = "confusion weights_sha256 created started finished layers health"
+        keys = "id name state reason version steps epoch workers max_workers metrics confusion"
+        more = "samples_per_second events blocked weights_sha256 created started finished layers health"
         assert list(document) == [*keys.split(), *more.split()]
         assert document["created"] == "2026-03-01T12:00:00.000Z"
         assert document["reason"] is document["weights_sha256"] is document["finished"] is None
+
+    def test_of_a_job_has_its_specification_where_it_is_known(self, job):
+        document = json.loads(json.dumps(job_document(replace(job, spec=SPEC))))
+        assert parse_spec(document["spec"]) == SPEC
+        assert "spec" not in job_document(job)
 
     def test_of_a_job_has_null_for_what_json_cannot_say(self, job):
         diverged = replace(job, metrics={"train": {"loss": float("nan")}})

@@ -1,6 +1,16 @@
+import io
 from dataclasses import replace
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console
 
 from chainrule.client.tables import confusion_table, job_table, jobs_table
+from chainrule.wire.job import Job, JobState
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def test_shows_one_job_by_name_and_value(pipe, job):
@@ -45,3 +55,34 @@ def test_shows_jobs_a_line_each_and_cut_nothing(pipe, job):
     assert len(lines) == 3
     assert lines[1].split()[:4] == ["a1", "digits", "RUNNING", "50/100"]
     assert "[red]" + "long " * 38 in lines[2]
+
+
+TEXTS = st.text(st.characters(exclude_categories=("C",)), max_size=300)
+
+
+def fitted(jobs, width):
+    console = Console(file=io.StringIO(), width=width, markup=False, emoji=False, highlight=False)
+    console.print(jobs_table(jobs, fitted=True))
+    return console.file.getvalue().splitlines()
+
+
+@given(st.lists(st.tuples(TEXTS, TEXTS, st.integers(0, 10**9)), max_size=5), st.integers(80, 200))
+def test_in_a_terminal_each_job_is_one_line_that_fits(texts, width):
+    jobs = [
+        Job("0123456789ab", name, JobState.SUCCEEDED, NOON, reason=reason, version=steps, steps=steps)
+        for name, reason, steps in texts
+    ]
+    lines = fitted(jobs, width)
+    assert len(lines) == 1 + len(jobs)
+    assert max(map(cell_len, lines)) <= width
+    assert all(line.startswith("0123456789ab ") and " SUCCEEDED " in line for line in lines[1:])
+
+
+def test_in_a_terminal_the_share_of_steps_is_rounded_down(job):
+    jobs = [replace(job, id=f"{done}", version=done, steps=600) for done in (0, 595, 599, 600)]
+    assert [line.split()[3] for line in fitted(jobs, 80)[1:]] == ["0.0%", "99.1%", "99.8%", "100.0%"]
+
+
+def test_a_job_that_cannot_run_says_so(job):
+    blocked = replace(job, state=JobState.QUEUED, reason="a.csv has\nno column 'y'", blocked=True)
+    assert "cannot run: a.csv has no column 'y'" in fitted([blocked], 200)[1]

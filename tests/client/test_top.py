@@ -6,6 +6,8 @@ import select
 import signal
 import subprocess
 import sys
+import termios
+import time
 from dataclasses import replace
 from datetime import timedelta
 
@@ -74,7 +76,7 @@ def test_a_line_fits_into_80_columns_and_has_all_facts(job):
     assert max(len(header), len(line)) <= 80
     assert "0123456789ab" in line
     assert "a name" in line
-    for fact in ("running", "50%", "0.25", "1,234,567", " 2 ", "3h", "vanishing gra"):
+    for fact in ("running", "50.0%", "0.25", "1,234,567", " 2 ", "3h", "vanishing gra"):
         assert fact in line
 
 
@@ -86,10 +88,10 @@ def test_in_a_pipe_nothing_is_cut_and_nothing_is_markup(job):
     assert len(line) < 600
 
 
-def test_the_age_ends_with_the_job(job):
+def test_the_age_is_the_time_since_submission(job):
     later = job.created + timedelta(hours=1)
     assert age(job, later) == 3600
-    assert age(replace(job, finished=job.created + timedelta(seconds=9)), later) == 9
+    assert age(replace(job, finished=job.created + timedelta(seconds=9)), later) == 3600
     assert age(job, job.created - timedelta(hours=1)) == 0
 
 
@@ -110,13 +112,26 @@ class Terminal:
         self._inner, self._outer = pty.openpty()
         environment = os.environ | {"TERM": "xterm", "COLUMNS": "80", "LINES": "24"}
         command = [sys.executable, "-c", MAIN, "--server", address, "top", "--interval", "0.2"]
-        self.process = subprocess.Popen(command, stdout=self._outer, stderr=self._outer, env=environment)
+        self.before = termios.tcgetattr(self._outer)
+        self.process = subprocess.Popen(
+            command, stdin=self._outer, stdout=self._outer, stderr=self._outer, env=environment
+        )
 
     def until(self, text):
-        seen = b""
+        seen, end = b"", time.monotonic() + 20
         while text not in seen:
-            assert select.select([self._inner], [], [], 20)[0], seen
+            left = end - time.monotonic()
+            assert left > 0, seen
+            assert select.select([self._inner], [], [], left)[0], seen
             seen += os.read(self._inner, 65536)
+
+    def press(self, key):
+        os.write(self._inner, key)
+
+    def is_as_before(self):
+        """Whether typed letters are shown and read by the line again, and the first screen is back."""
+        self.until(b"\x1b[?1049l")
+        return termios.tcgetattr(self._outer) == self.before
 
     def close(self):
         self.process.kill()
@@ -153,3 +168,16 @@ class TestCommand:
         terminal.until(b"This is how it was")
         terminal.process.send_signal(signal.SIGINT)
         assert terminal.process.wait(20) == 0
+        assert terminal.is_as_before()
+
+    def test_ends_at_q_and_at_no_other_key(self, terminal, remote):
+        terminal.until(b"AGE: since submission")
+        terminal.press(b"x")
+        remote.jobs["b2"] = replace(remote.jobs["a1"], id="b2")
+        terminal.until(b"b2")
+        terminal.press(b"q")
+        assert terminal.process.wait(20) == 0
+        assert terminal.is_as_before()
+
+    def test_says_in_its_help_what_the_age_is(self, run):
+        assert "AGE is the time since a job was submitted" in run("top", "--help")[1]

@@ -189,7 +189,7 @@ def first_version(path):
     job, _ = store.create(SPEC, None, NOW)
     store.close()
     with sqlite3.connect(path) as old:
-        for column in ("max_workers", "machines", "faults", "confusion", "layers", "figures"):
+        for column in ("max_workers", "machines", "faults", "confusion", "layers", "figures", "blocked"):
             old.execute(f"alter table jobs drop column {column}")
         for column in ("metrics", "confusion"):
             old.execute(f"alter table evaluations drop column {column}")

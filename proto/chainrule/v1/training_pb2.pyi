@@ -41,7 +41,7 @@ class Metrics(_message.Message):
     def __init__(self, values: _Optional[_Mapping[str, float]] = ...) -> None: ...
 
 class Job(_message.Message):
-    __slots__ = ("id", "name", "state", "reason", "version", "steps", "epoch", "workers", "metrics", "weights_sha256", "created", "started", "finished", "samples_per_second", "events", "max_workers", "layers", "health", "loss_unit", "labels", "min_workers", "confusion")
+    __slots__ = ("id", "name", "state", "reason", "version", "steps", "epoch", "workers", "metrics", "weights_sha256", "created", "started", "finished", "samples_per_second", "events", "max_workers", "layers", "health", "blocked", "spec", "confusion")
     class MetricsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -74,9 +74,8 @@ class Job(_message.Message):
     MAX_WORKERS_FIELD_NUMBER: _ClassVar[int]
     LAYERS_FIELD_NUMBER: _ClassVar[int]
     HEALTH_FIELD_NUMBER: _ClassVar[int]
-    LOSS_UNIT_FIELD_NUMBER: _ClassVar[int]
-    LABELS_FIELD_NUMBER: _ClassVar[int]
-    MIN_WORKERS_FIELD_NUMBER: _ClassVar[int]
+    BLOCKED_FIELD_NUMBER: _ClassVar[int]
+    SPEC_FIELD_NUMBER: _ClassVar[int]
     CONFUSION_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
@@ -96,11 +95,10 @@ class Job(_message.Message):
     max_workers: int
     layers: _containers.RepeatedCompositeFieldContainer[LayerFigures]
     health: Health
-    loss_unit: str
-    labels: _containers.RepeatedScalarFieldContainer[str]
-    min_workers: int
+    blocked: bool
+    spec: _job_spec_pb2.JobSpec
     confusion: _containers.MessageMap[str, Metrics]
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[_Union[JobState, str]] = ..., reason: _Optional[str] = ..., version: _Optional[int] = ..., steps: _Optional[int] = ..., epoch: _Optional[int] = ..., workers: _Optional[int] = ..., metrics: _Optional[_Mapping[str, Metrics]] = ..., weights_sha256: _Optional[str] = ..., created: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., started: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., finished: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., samples_per_second: _Optional[float] = ..., events: _Optional[int] = ..., max_workers: _Optional[int] = ..., layers: _Optional[_Iterable[_Union[LayerFigures, _Mapping]]] = ..., health: _Optional[_Union[Health, _Mapping]] = ..., loss_unit: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., min_workers: _Optional[int] = ..., confusion: _Optional[_Mapping[str, Metrics]] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[_Union[JobState, str]] = ..., reason: _Optional[str] = ..., version: _Optional[int] = ..., steps: _Optional[int] = ..., epoch: _Optional[int] = ..., workers: _Optional[int] = ..., metrics: _Optional[_Mapping[str, Metrics]] = ..., weights_sha256: _Optional[str] = ..., created: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., started: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., finished: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., samples_per_second: _Optional[float] = ..., events: _Optional[int] = ..., max_workers: _Optional[int] = ..., layers: _Optional[_Iterable[_Union[LayerFigures, _Mapping]]] = ..., health: _Optional[_Union[Health, _Mapping]] = ..., blocked: bool = ..., spec: _Optional[_Union[_job_spec_pb2.JobSpec, _Mapping]] = ..., confusion: _Optional[_Mapping[str, Metrics]] = ...) -> None: ...
 
 class Health(_message.Message):
     __slots__ = ("level", "word", "sentence")

@@ -3,6 +3,7 @@
 ChainruleError
   InvalidJob, ShapeMismatch, InvalidData           the job or its data is wrong
   JobNotFound, DatasetNotFound, ModelNotFound      there is no such thing
+  JobAmbiguous                                     there are several
   JobNotRunning, JobNotFinished, Fenced            not in this state
   TooMuch                                          more than the machine has
   ServiceUnavailable, DeadlineExceeded             nobody answers
@@ -54,7 +55,11 @@ class InvalidData(ChainruleError):
 
 
 class JobNotFound(ChainruleError):
-    """No job has this id."""
+    """No job has this id or name."""
+
+
+class JobAmbiguous(ChainruleError):
+    """Several jobs have this name, or an id that begins so."""
 
 
 class DatasetNotFound(ChainruleError):

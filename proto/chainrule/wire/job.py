@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from chainrule.wire.layers import LayerFigures
+from chainrule.wire.spec import JobSpec
 
 
 class JobState(StrEnum):
@@ -48,7 +49,8 @@ class Job:
     At the end `confusion` has the weight of the validation rows by right class, then by predicted class.
 
     Of at most `max_workers`, which the user may change, `workers` take part. `layers` are as they were measured last;
-    an event has none, and no `health`.
+    an event has none, no `health` and no `spec`. A job that is `blocked` waits until its data can be read; `reason`
+    says what is wrong with it.
     """
 
     id: str
@@ -71,8 +73,14 @@ class Job:
     events: int = 0
     layers: tuple[LayerFigures, ...] = ()
     health: Health | None = None
-    loss_unit: str = ""
-    labels: tuple[str, ...] = ()
+    blocked: bool = False
+    spec: JobSpec | None = None
+
+
+def percent(done: int, of: int) -> str:
+    """Return a share of steps rounded down to one decimal, so that only a whole is 100%: `99.1%` for 595 of 600."""
+    tenths = 1000 * done // of
+    return f"{tenths // 10}.{tenths % 10}%"
 
 
 @dataclass(frozen=True)

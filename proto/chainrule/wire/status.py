@@ -16,6 +16,7 @@ STATUS: dict[type[ChainruleError], grpc.StatusCode] = {
     errors.ShapeMismatch: grpc.StatusCode.INVALID_ARGUMENT,
     errors.InvalidData: grpc.StatusCode.INVALID_ARGUMENT,
     errors.JobNotFound: grpc.StatusCode.NOT_FOUND,
+    errors.JobAmbiguous: grpc.StatusCode.INVALID_ARGUMENT,
     errors.DatasetNotFound: grpc.StatusCode.NOT_FOUND,
     errors.ModelNotFound: grpc.StatusCode.NOT_FOUND,
     errors.JobNotRunning: grpc.StatusCode.FAILED_PRECONDITION,

@@ -17,12 +17,13 @@ from chainrule.client.connection import Patience, ended, open_channel, our_error
 from chainrule.client.job_file import read_job
 from chainrule.client.predictions import Predictions, Requests, answers, check_rows, joined, read_rows
 from chainrule.client.received_files import save
+from chainrule.client.submission import Told, dataset_name, notice, unreadable, with_datasets
 from chainrule.client.upload import Progress, Upload
 from chainrule.data.description import Description
 from chainrule.v1 import training_pb2 as messages
 from chainrule.v1.training_pb2_grpc import TrainingServiceStub
 from chainrule.wire.dataset import Dataset
-from chainrule.wire.errors import ChainruleError, DeadlineExceeded, ServiceUnavailable
+from chainrule.wire.errors import ChainruleError, DeadlineExceeded, InvalidJob, ServiceUnavailable
 from chainrule.wire.job import Job, JobEvent
 from chainrule.wire.messages import event_from_message, job_from_message, spec_to_message
 from chainrule.wire.record import RecordHeader, StepRecord
@@ -71,22 +72,55 @@ class Client:
         self._channel.close()
 
     def submit(
-        self, spec: JobSpec | Mapping[str, Any] | str | os.PathLike[str], *, request_id: str | None = None
+        self,
+        spec: JobSpec | Mapping[str, Any] | str | os.PathLike[str],
+        *,
+        request_id: str | None = None,
+        upload: bool = True,
+        told: Told | None = None,
+        progress: Progress | None = None,
     ) -> str:
-        """Hand in a job, or the path of a .toml or .json file, and return its id. Raises InvalidJob.
+        """Submit a job, or the path of a .toml or .json file, and return its id. Raises InvalidJob.
 
-        The same request id again gives the same job; without one, each call hands in a job of its own.
+        The same request id again gives the same job; without one, each call submits a job of its own. With `upload` a
+        file that is here and that the service cannot read becomes a data set of the service, which the job then names;
+        `told` is called with a sentence before each upload. Without, InvalidJob is raised.
         """
         if isinstance(spec, str | os.PathLike):
             spec = read_job(Path(spec))
         if not isinstance(spec, JobSpec):
             spec = parse_spec(spec)
-        request = messages.SubmitJobRequest(spec=spec_to_message(spec), request_id=request_id or uuid.uuid4().hex)
+        request_id = request_id or uuid.uuid4().hex
+        try:
+            return self._submit(spec, request_id)
+        except InvalidJob as error:
+            if not upload:
+                raise
+            files = unreadable(error, spec)
+        names = dict[str, str]()
+        for path, file in files.items():
+            if told is not None:
+                told(notice(file, self.address))
+            names[path] = self._upload_by_hash(file, progress).name
+        return self._submit(with_datasets(spec, names), request_id)
+
+    def _submit(self, spec: JobSpec, request_id: str) -> str:
+        request = messages.SubmitJobRequest(spec=spec_to_message(spec), request_id=request_id)
         job_id: str = self._ask(self._stub.SubmitJob, request).job_id
         return job_id
 
+    def _upload_by_hash(self, file: Path, progress: Progress | None) -> Dataset:
+        """Upload a file under a name of its own, unless it is there."""
+        upload = Upload(file, "", progress)
+        upload.name = dataset_name(file, upload.sha256, {each.name: each.sha256 for each in self.datasets()})
+        return self._send(upload)
+
     def get(self, id: str) -> Job:
-        """Return the job as it is now. Raises JobNotFound."""
+        """Return the job as it is now, with its `spec`. Raises JobNotFound, JobAmbiguous.
+
+        Here and below, a job is named by its id, by the first characters of it, two or more, that no other job's id
+        begins with, or by its name where no other job has it.
+        """
         return job_from_message(self._ask(self._stub.GetJob, messages.GetJobRequest(job_id=id)))
 
     def list(self) -> list[Job]:
@@ -110,7 +144,7 @@ class Client:
             try:
                 for event in self._events(id, after):
                     patience.renew()
-                    after = event.number
+                    id, after = event.job.id, event.number  # a name may stand for another job later
                     yield event
                     if event.job.state.final:
                         return
@@ -216,7 +250,9 @@ class Client:
 
         An upload that was cut off goes on where it was when it is done again; bytes that are there are not sent.
         """
-        upload = Upload(Path(path), name, progress)
+        return self._send(Upload(Path(path), name, progress))
+
+    def _send(self, upload: Upload) -> Dataset:
         try:
             with ended(self._stub.UploadDataset(iter(upload), timeout=UPLOAD_SECONDS), self.address) as answers:
                 upload.begin(next(answers).offset)

@@ -9,14 +9,14 @@ from chainrule.client import demo as digits
 from chainrule.client import options
 from chainrule.client.client import Client
 from chainrule.client.data_commands import DATA_COMMANDS
-from chainrule.client.display import follow, open_console
+from chainrule.client.display import follow, open_console, transfer_bar
 from chainrule.client.documents import event_document, job_document
 from chainrule.client.exits import DONE, FAILED, INTERRUPTED, REFUSED, invoke
 from chainrule.client.job_file import read_job
 from chainrule.client.layers import Layers
 from chainrule.client.options import connect, print_job, print_json, tell
 from chainrule.client.orders import ORDERS
-from chainrule.client.tables import jobs_table
+from chainrule.client.tables import UNCUT, jobs_table
 from chainrule.client.top import top
 from chainrule.wire.advice import advice
 from chainrule.wire.job import JobState
@@ -36,9 +36,11 @@ _folder = click.Path(file_okay=False, path_type=Path)
 def group(context: click.Context) -> None:
     """Train dense networks on a cluster of plain CPU machines.
 
+    A JOB is named by its id, by the first characters of it, two or more, or by its name where no other job has it.
+
     \b
     chainrule serve                    start a service here
-    chainrule submit digits.toml       hand in a job
+    chainrule submit digits.toml       submit a job
     chainrule demo                     see all of it on handwritten digits
     """
     if context.invoked_subcommand is None:
@@ -54,21 +56,29 @@ for _command in (*ORDERS, *DATA_COMMANDS, top):
 @_job_file
 @click.option("--watch", "watching", is_flag=True, help="Watch the job until it ends.")
 @click.option("--request-id", metavar="ID", help="The same ID again gives the same job.")
+@click.option("--no-upload", is_flag=True, help="Refuse a file that the service cannot read, instead of uploading it.")
 @options.as_json
 @options.server
-def submit(job_file: Path, watching: bool, request_id: str | None, as_json: bool) -> None:
-    """Hand in a job and print its id.
+def submit(job_file: Path, watching: bool, request_id: str | None, no_upload: bool, as_json: bool) -> None:
+    """Submit a job and print its id.
+
+    A file that is here and that the service cannot read is uploaded; the job then names it as dataset://NAME.
 
     \b
     chainrule submit digits.toml
     chainrule submit digits.toml --watch --server trainer:50051
     """
-    spec = parse_spec(read_job(job_file))
+    uploads: list[str] = []
+
+    def told(sentence: str) -> None:
+        uploads.append(sentence)
+        if not as_json:
+            click.echo(sentence, err=True)
+
     with connect() as client:
-        job = client.submit(spec, request_id=request_id)
-        for sentence in advice(spec):
-            click.echo(f"Warning: {sentence}", err=True)
-        tell(as_json, {"id": job}, job)
+        with transfer_bar(open_console(stderr=True)) as progress:
+            job = client.submit(job_file, request_id=request_id, upload=not no_upload, told=told, progress=progress)
+        tell(as_json, {"id": job} | ({"uploads": uploads} if uploads else {}), job)
         if watching:
             _watch(client, job, 0, as_json)
 
@@ -101,21 +111,26 @@ def check(job_file: Path, rows: int, entries: int, as_json: bool) -> None:
 
 
 @group.command("list")
+@click.option("--wide", is_flag=True, help="Cut nothing, as in a pipe.")
 @options.as_json
 @options.server
-def list_jobs(as_json: bool) -> None:
-    """List all jobs, the oldest first.
+def list_jobs(wide: bool, as_json: bool) -> None:
+    """List all jobs, the oldest first. In a terminal names and reasons are cut to its width.
 
     \b
     chainrule list
+    chainrule list --wide
     chainrule list --json | jq '.[] | select(.state == "RUNNING") | .id'
     """
     with connect() as client:
         jobs = client.list()
     if as_json:
         print_json([job_document(job) for job in jobs])
-    else:
-        open_console().print(jobs_table(jobs))
+        return
+    console = open_console()
+    if wide:
+        console.width = UNCUT
+    console.print(jobs_table(jobs, fitted=console.is_terminal and not wide))
 
 
 @group.command()
@@ -147,7 +162,8 @@ def watch(job: str, as_json: bool) -> None:
     chainrule watch JOB --json | jq .job.metrics.train.loss
     """
     with connect() as client:
-        _watch(client, job, max(0, client.get(job).events - 1), as_json)
+        found = client.get(job)
+        _watch(client, found.id, max(0, found.events - 1), as_json)
 
 
 @group.command()
@@ -170,8 +186,9 @@ def download(job: str, output: Path, as_json: bool) -> None:
 @group.command()
 @options.job
 @click.option("-o", "--output", type=_output, help="The file; else it is printed.")
+@options.as_json
 @options.server
-def receipt(job: str, output: Path | None) -> None:
+def receipt(job: str, output: Path | None, as_json: bool) -> None:
     """Print the receipt of a job: all that it takes to have its result again, and what it has survived.
 
     \b
@@ -179,12 +196,13 @@ def receipt(job: str, output: Path | None) -> None:
     chainrule receipt JOB -o receipt.json
     """
     with connect() as client:
-        text = json.dumps(client.receipt(job), indent=2)
-    if output is None:
-        click.echo(text)
-    else:
+        document = client.receipt(job)
+    text = json.dumps(document, indent=2)
+    if output is not None:
         output.write_text(text + "\n")
-        click.echo(f"{output}: the receipt of {job}")
+        tell(as_json, {"path": str(output), "bytes": len(text) + 1}, f"{output}: the receipt of {job}")
+    else:
+        tell(as_json, document, text)
 
 
 @group.command()

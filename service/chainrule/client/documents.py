@@ -10,17 +10,21 @@ from chainrule.wire.dataset import Dataset
 from chainrule.wire.job import Job, JobEvent
 
 _KEYS = (
-    *("id", "name", "state", "reason", "version", "steps", "epoch", "workers", "min_workers", "max_workers"),
-    *("metrics", "loss_unit", "labels", "confusion", "weights_sha256", "created", "started", "finished"),
+    *("id", "name", "state", "reason", "version", "steps", "epoch", "workers", "max_workers", "metrics", "confusion"),
+    *("samples_per_second", "events", "blocked", "weights_sha256", "created", "started", "finished"),
 )
 _COUNTS = ("step", "loss_steps")
 """Metrics that are whole numbers."""
 
 
 def job_document(job: Job) -> dict[str, Any]:
-    """Return what `show --json` prints: nothing and NaN become null, times are ISO 8601 in UTC."""
+    """Return what `show --json` prints: nothing and NaN become null, times are ISO 8601 in UTC.
+
+    `spec` is the job file, where it is known: `list` does not ask for it.
+    """
     layers = [plain(layer.document()) for layer in job.layers]
-    return _status(job) | {"layers": layers, "health": None if job.health is None else asdict(job.health)}
+    document = _status(job) | {"layers": layers, "health": None if job.health is None else asdict(job.health)}
+    return document | ({} if job.spec is None else {"spec": job.spec.document()})
 
 
 def _status(job: Job) -> dict[str, Any]:

@@ -60,8 +60,15 @@ def _beside(folder: Path, name: Any) -> Any:
     """Return what lies in the folder as an absolute path, all else as it is."""
     if not isinstance(name, str) or not name or "://" in name:
         return name
-    there = (folder / name).exists() or any(iglob(name, root_dir=folder, recursive=True))  # noqa: PTH207 - or absolute
-    return str((folder / name).resolve()) if there else name
+    return str((folder / name).resolve()) if exists(name, folder) else name
+
+
+def exists(name: str, folder: Path = Path()) -> bool:
+    """Whether a path or pattern, relative to the folder where it is not absolute, names anything here."""
+    try:
+        return (folder / name).exists() or any(iglob(name, root_dir=folder, recursive=True))  # noqa: PTH207 - or absolute
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def _invalid(problem: str) -> InvalidJob:

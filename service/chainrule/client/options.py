@@ -37,7 +37,7 @@ def _server(**settings: Any) -> Callable[[_Command], _Command]:
 group_server = _server(envvar=SERVER_VARIABLE, show_envvar=True)
 server = _server()
 job = click.argument("job", metavar="JOB")
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, errors included.")
 
 
 def connect() -> Client:

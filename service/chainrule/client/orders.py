@@ -36,7 +36,8 @@ def pause(job: str, as_json: bool) -> None:
     """
     with connect() as client:
         paused = client.pause(job)
-    tell(as_json, job_document(paused), f"{job} is paused at step {paused.version:,}; `chainrule resume {job}` goes on")
+    words = f"{paused.id} is paused at step {paused.version:,}; `chainrule resume {paused.id}` goes on"
+    tell(as_json, job_document(paused), words)
 
 
 @click.command()
@@ -46,14 +47,14 @@ def pause(job: str, as_json: bool) -> None:
 def resume(job: str, as_json: bool) -> None:
     """Let a paused job go on from its checkpoint.
 
-    It waits for CPUs in its old place of the queue.
+    It waits for CPUs in its old place of the queue. The data of a job that cannot run is checked again.
 
     \b
     chainrule resume JOB
     """
     with connect() as client:
         resumed = client.resume(job)
-    tell(as_json, job_document(resumed), f"{job} is {resumed.state.lower()} at step {resumed.version:,}")
+    tell(as_json, job_document(resumed), f"{resumed.id} is {resumed.state.lower()} at step {resumed.version:,}")
 
 
 @click.command()
@@ -72,7 +73,7 @@ def scale(job: str, workers: int, as_json: bool) -> None:
     with connect() as client:
         scaled = client.scale(job, workers)
     most = f"{scaled.max_workers} worker{'' if scaled.max_workers == 1 else 's'}"
-    tell(as_json, job_document(scaled), f"{job} has at most {most} from now on")
+    tell(as_json, job_document(scaled), f"{scaled.id} has at most {most} from now on")
 
 
 @click.command()
@@ -86,8 +87,9 @@ def delete(job: str, as_json: bool) -> None:
     chainrule delete JOB
     """
     with connect() as client:
-        client.delete(job)
-    tell(as_json, {"id": job}, f"{job} is deleted")
+        id = client.get(job).id
+        client.delete(id)
+    tell(as_json, {"id": id}, f"{id} is deleted")
 
 
 ORDERS = (cancel, pause, resume, scale, delete)

@@ -4,15 +4,20 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from rich.table import Table
+from rich.text import Text
 
 from chainrule.client.display import progress_text, state_text
 from chainrule.client.documents import in_order
 from chainrule.client.measures import all_training_text, all_validation_text, best_text
 from chainrule.wire.dataset import Dataset
-from chainrule.wire.job import Job
+from chainrule.wire.job import Job, percent
 
 _COLUMNS = ("ID", "NAME", "STATE", "STEP", "LOSS", "ACCURACY", "WORKERS", "REASON")
-_NUMBERS = ("STEP", "LOSS", "ACCURACY", "WORKERS")
+_FITTED = ("ID", "NAME", "STATE", "DONE", "LOSS", "ACCURACY", "W", "REASON")
+_NUMBERS = ("STEP", "DONE", "LOSS", "ACCURACY", "WORKERS", "W")
+
+UNCUT = 4096
+"""The width of a console that cuts nothing."""
 
 
 def job_table(job: Job) -> Table:
@@ -49,13 +54,25 @@ def confusion_table(job: Job) -> Table:
     return table
 
 
-def jobs_table(jobs: Iterable[Job]) -> Table:
-    """Return jobs as one line each, with the training loss and the validation accuracy."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in _COLUMNS:
-        table.add_column(name, justify="right" if name in _NUMBERS else "left", no_wrap=name == "ID")
+def jobs_table(jobs: Iterable[Job], *, fitted: bool = False) -> Table:
+    """Return jobs as one line each, with the training loss and the validation accuracy.
+
+    It is as wide as it takes; fitted, as wide as the terminal: names and reasons are cut then, and the steps done are
+    a share.
+    """
+    columns = _FITTED if fitted else _COLUMNS
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold", expand=fitted)
+    for name in columns:
+        table.add_column(
+            name,
+            justify="right" if name in _NUMBERS else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+            ratio={"NAME": 2, "REASON": 3}.get(name) if fitted else None,
+        )
     for job in jobs:
-        table.add_row(*_cells(job))
+        cells = _cells(job, fitted=fitted)
+        table.add_row(*(cells[name] for name in columns))
     return table
 
 
@@ -69,13 +86,22 @@ def datasets_table(datasets: Iterable[Dataset]) -> Table:
     return table
 
 
-def _cells(job: Job) -> tuple[str, ...]:
+def _cells(job: Job, *, fitted: bool) -> dict[str, Text]:
+    """Return what is in each column; a reason of several lines becomes one."""
     loss, accuracy = (job.metrics.get(s, {}).get(m) for s, m in (("train", "loss"), ("validation", "accuracy")))
-    return (
-        *(job.id, job.name, job.state, f"{job.version}/{job.steps}" if job.steps else "-"),
-        *("-" if loss is None else f"{loss:.4f}", "-" if accuracy is None else f"{accuracy:.1%}"),
-        *(str(job.workers), job.reason),
-    )
+    cells = {
+        "ID": job.id,
+        "NAME": job.name,
+        "STATE": job.state,
+        "STEP": f"{job.version}/{job.steps}" if job.steps else "-",
+        "DONE": percent(job.version, job.steps) if job.steps else "-",
+        "LOSS": "-" if loss is None else f"{loss:.4g}" if fitted else f"{loss:.4f}",
+        "ACCURACY": "-" if accuracy is None else f"{accuracy:.1%}",
+        "WORKERS": str(job.workers),
+        "W": str(job.workers),
+        "REASON": " ".join((f"cannot run: {job.reason}" if job.blocked else job.reason).split()),
+    }
+    return {name: Text(text) for name, text in cells.items()}
 
 
 def _moment(moment: datetime | None) -> str:

@@ -1,7 +1,6 @@
 """All jobs in one table, live: `chainrule top`."""
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ from chainrule.client.client import Client
 from chainrule.client.display import open_console
 from chainrule.client.documents import job_document
 from chainrule.wire.errors import DeadlineExceeded, ServiceUnavailable
-from chainrule.wire.job import Health, Job, JobState
+from chainrule.wire.job import Health, Job, JobState, percent
 
 _ORDER = (
     *(JobState.RUNNING, JobState.STARTING, JobState.QUEUED, JobState.PAUSED),
@@ -26,6 +25,7 @@ _ORDER = (
 )
 STYLES = {"good": "green", "busy": "cyan", "wait": "yellow", "warn": "bold yellow", "bad": "bold red", "done": "dim"}
 """How the levels of health are drawn; the words stand there as well."""
+LEGEND = "AGE: since submission"
 _SHORT = ("good", "busy", "done", "rest")
 _LEFT = ("ID", "NAME", "STATE", "HEALTH")
 
@@ -41,8 +41,8 @@ def loss(job: Job) -> float | None:
 
 
 def age(job: Job, now: datetime) -> float:
-    """Return the seconds since a job was handed in, to its end."""
-    return max(0.0, ((job.finished or now) - job.created).total_seconds())
+    """Return the seconds since a job was submitted."""
+    return max(0.0, (now - job.created).total_seconds())
 
 
 def _urgency(job: Job) -> tuple[int, float]:
@@ -81,7 +81,7 @@ def jobs_table(jobs: Sequence[Job], now: datetime, *, fitted: bool = False) -> T
             justify="left" if name in _LEFT else "right",
             no_wrap=True,
             overflow="ellipsis",
-            ratio={"NAME": 1, "HEALTH": 2}.get(name) if fitted else None,
+            ratio={"NAME": 2, "HEALTH": 5}.get(name) if fitted else None,
         )
     for job in jobs:
         table.add_row(*_cells(job, now))
@@ -89,9 +89,9 @@ def jobs_table(jobs: Sequence[Job], now: datetime, *, fitted: bool = False) -> T
 
 
 def _cells(job: Job, now: datetime) -> tuple[str | Text, ...]:
-    done, training = progress(job), loss(job)
+    training = loss(job)
     return (
-        *(job.id, Text(job.name), job.state.lower(), "-" if done is None else f"{100 * done:.0f}%"),
+        *(job.id, Text(job.name), job.state.lower(), percent(job.version, job.steps) if job.steps else "-"),
         *("-" if training is None else f"{training:.4g}", f"{job.samples_per_second:,.0f}" if job.workers else "-"),
         *(str(job.workers), _duration(age(job, now)), _health(job.health)),
     )
@@ -138,7 +138,8 @@ def document(job: Job, now: datetime) -> dict[str, Any]:
 def top(sort: str, interval: float, once: bool, as_json: bool) -> None:
     """Show all jobs live: state, share done, loss, rows a second, workers (W), age, and what is wrong.
 
-    Ctrl-C ends it. In a pipe, with --once or with --json all jobs are printed once.
+    AGE is the time since a job was submitted. q or Ctrl-C ends it. In a pipe, with --once or with --json all jobs are
+    printed once.
 
     \b
     chainrule top
@@ -161,17 +162,24 @@ def _now() -> datetime:
 
 def _picture(jobs: Sequence[Job], sort: str, address: str, most: int | None) -> tuple[RenderableType, ...]:
     table = jobs_table(arranged(jobs, sort, most), _now(), fitted=most is not None)
-    return Text(headline(jobs, address)), table
+    head = headline(jobs, address)
+    if most is None:
+        return Text(f"{head}; {LEGEND}"), table
+    return Text(head, no_wrap=True, overflow="ellipsis"), Text(f"{LEGEND}; q ends this", STYLES["done"]), table
 
 
 def _live(client: Client, console: Console, sort: str, interval: float) -> None:
-    """Draw until Ctrl-C. While the service is away the last picture stays, with a line that says so."""
+    """Draw until q or Ctrl-C. While the service is away the last picture stays, with a line that says so."""
+    from chainrule.client.keys import keys  # only where there is a terminal as Unix knows it
+
     jobs, trouble = client.list(), ""
-    with suppress(KeyboardInterrupt), Live(console=console, screen=True, auto_refresh=False) as live:
+    live = Live(console=console, screen=True, auto_refresh=False)
+    with suppress(KeyboardInterrupt), keys() as pressed, live:
         while True:
-            picture = _picture(jobs, sort, client.address, console.height - 3)
+            picture = _picture(jobs, sort, client.address, console.height - 4)
             live.update(Group(*picture, Text(trouble, STYLES["bad"])), refresh=True)
-            time.sleep(interval)
+            if pressed.pressed(b"q", interval):
+                return
             try:
                 jobs, trouble = client.list(), ""
             except (ServiceUnavailable, DeadlineExceeded) as error:

@@ -17,7 +17,10 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass
 class Upload:
-    """One upload: iterate over it for its requests, and tell it by `begin` where the service wants it to begin."""
+    """One upload: iterate over it for its requests, and tell it by `begin` where the service wants it to begin.
+
+    The file is hashed when the upload is made; the name may be set until the first request.
+    """
 
     path: Path
     name: str
@@ -27,7 +30,7 @@ class Upload:
     def __post_init__(self) -> None:
         try:
             self._size = self.path.stat().st_size
-            self._sha256 = self._hashed()
+            self.sha256 = self._hashed()
         except OSError as error:
             raise InvalidData(f"cannot read {self.path}: {error.strerror}") from None
 
@@ -49,7 +52,7 @@ class Upload:
 
     def __iter__(self) -> Iterator[messages.UploadDatasetRequest]:
         header = messages.UploadHeader(
-            name=self.name, file_name=os.fsdecode(self.path.name), size=self._size, sha256=self._sha256
+            name=self.name, file_name=os.fsdecode(self.path.name), size=self._size, sha256=self.sha256
         )
         yield messages.UploadDatasetRequest(header=header)
         offset = self._offset.get()

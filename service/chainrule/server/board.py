@@ -60,9 +60,12 @@ class Board:
         """Let so many workers at most take part in a job. Raises JobNotRunning, JobNotFound."""
         return await self._tell(await self.read(self.store.scale, job_id, self.now(), workers))
 
-    async def explain(self, job_id: str, reason: str) -> None:
-        """Say why a job waits, if it does still. Raises JobNotFound."""
-        await self._tell(await self.read(self.store.explain, job_id, self.now(), reason))
+    async def explain(self, job_id: str, reason: str, blocked: bool | None = None) -> None:
+        """Say why a job waits, if it does still, and whether it is blocked; None: only if it is not.
+
+        Raises JobNotFound.
+        """
+        await self._tell(await self.read(self.store.explain, job_id, self.now(), reason, blocked))
 
     async def update(
         self,

@@ -55,8 +55,8 @@ def verdict(job: Job, facts: Facts) -> Health:
         return Health("bad", "failed", job.reason or "it has failed")
     if job.state is JobState.SUCCEEDED:
         return Health("done", "done", _result(job))
-    if job.state is JobState.QUEUED and 0 < facts.cpus < facts.min_workers:
-        return _never(facts)
+    if job.state is JobState.QUEUED and job.blocked:
+        return Health("bad", "cannot run", job.reason)
     waiting = {
         JobState.QUEUED: Health("wait", "waiting", job.reason or "waits for its turn"),
         JobState.STARTING: _no_workers(job) or Health("busy", "starting", "data is read and workers start"),

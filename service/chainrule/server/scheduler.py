@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 from chainrule.server import backlog
 from chainrule.server.backlog import until_written
 from chainrule.server.board import Board
+from chainrule.server.checks import Checks
 from chainrule.server.jobs import Move
 from chainrule.server.launcher import Launcher
 from chainrule.server.policy import Demand, allocate
@@ -38,8 +39,8 @@ class _Running:
 class Scheduler:
     """Owns the runs of all jobs."""
 
-    def __init__(self, board: Board, launcher: Launcher, folder: Path) -> None:
-        self._board, self._launcher, self._folder = board, launcher, folder
+    def __init__(self, board: Board, launcher: Launcher, folder: Path, checks: Checks | None = None) -> None:
+        self._board, self._launcher, self._folder, self._checks = board, launcher, folder, checks
         self._running: dict[str, _Running] = {}
         self._interruptions: dict[str, tuple[int, int]] = {}
         self._wake = asyncio.Event()
@@ -83,7 +84,7 @@ class Scheduler:
     async def _schedule(self) -> None:
         waiting = await self._board.read(self._board.store.rows_in, JobState.QUEUED)
         taken = self._aside | set(self._running)
-        queued = {row["id"]: _demand(row) for row in waiting if row["id"] not in taken}
+        queued = {row["id"]: _demand(row) for row in waiting if row["id"] not in taken and not row["blocked"]}
         running = [replace(each.demand, workers=each.run.held) for each in self._running.values()]
         grants = {} if self._stopping else allocate(self._launcher.cpus, running, list(queued.values()))
         for job_id, workers in grants.items():
@@ -94,6 +95,8 @@ class Scheduler:
         for row in waiting:
             if row["id"] in queued and row["id"] not in grants:
                 await self._explain(row, queued[row["id"]])
+        if self._checks is not None:
+            self._checks.offer([row for row in waiting if row["id"] not in taken and row["id"] not in grants])
 
     def _start(self, demand: Demand, workers: int) -> None:
         run = Run(demand.job_id, self._board, self._launcher, self._folder / demand.job_id, workers)
@@ -212,6 +215,8 @@ class Scheduler:
     async def _resume(self, job_id: str) -> Job:
         async with self._turn(job_id):
             job = await self._board.move(job_id, Move.RESUME, "resumed by the user")
+            if self._checks is not None:
+                self._checks.again(job_id)
         self.wake()
         return job
 

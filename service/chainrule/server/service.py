@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from chainrule.server.api import Api
 from chainrule.server.board import Board
 from chainrule.server.charts import Charts
+from chainrule.server.checks import Checks, DataReader
 from chainrule.server.data_dir import claimed
 from chainrule.server.datasets import Datasets
 from chainrule.server.fleet import Fleet
@@ -75,20 +76,22 @@ async def serving(settings: Settings) -> AsyncIterator[Addresses]:
         stack.callback(board.close)
         datasets = Datasets(folder / "datasets", board)
         uploads = Uploads(folder / "datasets", datasets, board)
+        roots = [str(root.resolve()) for root in (*settings.data_roots, datasets.root)]
         launcher = Launcher(
             folder / "launcher.log",
             settings.ray_address,
             settings.num_cpus,
             lambda: scheduler.wake(),
-            data_roots=[str(root.resolve()) for root in (*settings.data_roots, datasets.root)],
+            data_roots=roots,
             locate=datasets.located,
             warm_workers=settings.warm,
         )
-        scheduler = Scheduler(board, launcher, folder / "jobs")
+        checks = Checks(board, DataReader(folder / "checks.log", roots, datasets.located), lambda: scheduler.wake())
+        scheduler = Scheduler(board, launcher, folder / "jobs", checks)
         history = History(folder / STORE)
         stack.callback(history.close)
-        fleet = Fleet(board, history, lambda: scheduler.cpus, may_grow=settings.ray_address is not None)
-        servicer = TrainingServicer(board, fleet, scheduler, folder / "jobs", datasets, uploads)
+        fleet = Fleet(board, history, lambda: scheduler.cpus)
+        servicer = TrainingServicer(board, fleet, scheduler, folder / "jobs", datasets, uploads, roots)
         await scheduler.recover()
         http = stack.enter_context(listening_socket(settings.host, settings.http_port))
         jobs = JobCollector(
@@ -105,6 +108,7 @@ async def serving(settings: Settings) -> AsyncIterator[Addresses]:
         await stack.enter_async_context(http_server(app, http))
         stack.callback(api.closing.set)
         await stack.enter_async_context(background(launcher.keep_alive()))
+        await stack.enter_async_context(background(checks.serve()))
         await stack.enter_async_context(background(scheduler.serve()))
         stack.push_async_callback(scheduler.stop)
         await health.set(serving=True)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache, wraps
 from pathlib import Path
@@ -11,20 +12,24 @@ from typing import Any, TypeAlias, TypeVar
 
 import grpc
 
+from chainrule.data.files import Roots
 from chainrule.server.board import Board
 from chainrule.server.datasets import Datasets
 from chainrule.server.fleet import Fleet
 from chainrule.server.models import Models, predictions
 from chainrule.server.records import Records
+from chainrule.server.rows import job_of
 from chainrule.server.scheduler import Scheduler
+from chainrule.server.sources import check_sources
 from chainrule.server.uploads import Uploads
 from chainrule.v1 import training_pb2 as pb
 from chainrule.v1.training_pb2_grpc import TrainingServiceServicer
 from chainrule.wire.chunks import CHUNK_BYTES, to_chunks
-from chainrule.wire.errors import ChainruleError, InvalidData
+from chainrule.wire.errors import ChainruleError, InvalidData, InvalidJob
 from chainrule.wire.job import Job
-from chainrule.wire.messages import job_to_message, spec_from_message
+from chainrule.wire.messages import job_to_message, spec_from_message, spec_to_message
 from chainrule.wire.status import to_status
+from chainrule.wire.validation import parse_spec
 
 PAGE = 100
 LARGEST_PAGE = 1000
@@ -64,16 +69,26 @@ class TrainingServicer(TrainingServiceServicer):  # type: ignore[misc]
     """What a user's calls do."""
 
     def __init__(
-        self, board: Board, fleet: Fleet, scheduler: Scheduler, folder: Path, datasets: Datasets, uploads: Uploads
+        self,
+        board: Board,
+        fleet: Fleet,
+        scheduler: Scheduler,
+        folder: Path,
+        datasets: Datasets,
+        uploads: Uploads,
+        roots: Roots = None,
     ) -> None:
         self._board, self._fleet, self._scheduler, self._folder = board, fleet, scheduler, folder
-        self._datasets, self._uploads = datasets, uploads
+        self._datasets, self._uploads, self._roots = datasets, uploads, roots
         self._models, self._records = Models(board), Records(board)
 
     @_unary
     async def SubmitJob(self, request: pb.SubmitJobRequest, context: Context) -> pb.SubmitJobResponse:  # noqa: N802
-        """Accept a job."""
+        """Accept a job whose local files are there and may be read."""
         spec = spec_from_message(request.spec)
+        repeated: bool = await self._board.read(self._board.store.has_request, request.request_id)
+        if not repeated:
+            await check_sources(spec, self._roots)
         async with self._datasets.steady:
             self._datasets.located(spec)  # what was never uploaded is told now, not when the job starts
             job = await self._board.create(spec.document(), request.request_id or None)
@@ -82,8 +97,16 @@ class TrainingServicer(TrainingServiceServicer):  # type: ignore[misc]
 
     @_unary
     async def GetJob(self, request: pb.GetJobRequest, context: Context) -> pb.Job:  # noqa: N802
-        """Return a job."""
-        return await self._with_health(await self._board.read(self._board.store.job, request.job_id))
+        """Return a job, with its specification."""
+        row = await self._board.read(self._board.store.row, await self._id(request))
+        message = await self._with_health(job_of(row))
+        with suppress(InvalidJob):  # it was accepted by an older version with other rules
+            message.spec.CopyFrom(spec_to_message(parse_spec(row["spec"])))
+        return message
+
+    async def _id(self, request: Any) -> str:
+        """Return the id of the job that a request names. Raises JobNotFound, JobAmbiguous."""
+        return await self._board.read(self._board.store.find, request.job_id)
 
     async def _with_health(self, job: Job) -> pb.Job:
         health, _ = await self._fleet.health(job)
@@ -103,40 +126,42 @@ class TrainingServicer(TrainingServiceServicer):  # type: ignore[misc]
     @_streamed
     async def WatchJob(self, request: pb.WatchJobRequest, context: Context) -> AsyncIterator[pb.JobEvent]:  # noqa: N802
         """Send a job's events behind a number, until it has ended."""
-        async for event in self._board.watch(request.job_id, request.after):
+        job_id = await self._id(request)
+        async for event in self._board.watch(job_id, request.after):
             yield _event(event)
 
     @_unary
     async def CancelJob(self, request: pb.CancelJobRequest, context: Context) -> pb.Job:  # noqa: N802
         """End a job before its time."""
-        return await self._with_health(await self._scheduler.cancel(request.job_id))
+        return await self._with_health(await self._scheduler.cancel(await self._id(request)))
 
     @_unary
     async def PauseJob(self, request: pb.PauseJobRequest, context: Context) -> pb.Job:  # noqa: N802
         """Bring a job to a checkpoint, where it stays until it is resumed."""
-        return await self._with_health(await self._scheduler.pause(request.job_id))
+        return await self._with_health(await self._scheduler.pause(await self._id(request)))
 
     @_unary
     async def ResumeJob(self, request: pb.ResumeJobRequest, context: Context) -> pb.Job:  # noqa: N802
         """Put a job that is paused back into the queue."""
-        return await self._with_health(await self._scheduler.resume(request.job_id))
+        return await self._with_health(await self._scheduler.resume(await self._id(request)))
 
     @_unary
     async def ScaleJob(self, request: pb.ScaleJobRequest, context: Context) -> pb.Job:  # noqa: N802
         """Let so many workers at most take part in a job from now on."""
-        return await self._with_health(await self._scheduler.scale(request.job_id, request.workers))
+        return await self._with_health(await self._scheduler.scale(await self._id(request), request.workers))
 
     @_unary
     async def DeleteJob(self, request: pb.DeleteJobRequest, context: Context) -> pb.DeleteJobResponse:  # noqa: N802
         """Forget a job that has ended, with its files."""
-        await self._board.delete(request.job_id)
-        await asyncio.to_thread(shutil.rmtree, self._folder / request.job_id, ignore_errors=True)
+        job_id = await self._id(request)
+        await self._board.delete(job_id)
+        await asyncio.to_thread(shutil.rmtree, self._folder / job_id, ignore_errors=True)
         return pb.DeleteJobResponse()
 
     @_streamed
     async def GetModel(self, request: pb.GetModelRequest, context: Context) -> AsyncIterator[pb.ModelChunk]:  # noqa: N802
         """Send the file of a job's model."""
-        version, sha256, content = await self._models.file(request.job_id)
+        version, sha256, content = await self._models.file(await self._id(request))
         yield pb.ModelChunk(header=pb.ModelHeader(version=version, size=len(content), sha256=sha256))
         for start in range(0, len(content), CHUNK_BYTES):
             yield pb.ModelChunk(data=content[start : start + CHUNK_BYTES])
@@ -146,16 +171,17 @@ class TrainingServicer(TrainingServiceServicer):  # type: ignore[misc]
         self, request: pb.GetRecordRequest, context: Context
     ) -> AsyncIterator[pb.RecordPart]:
         """Send what is on record of a job."""
-        header = await self._records.header(request.job_id)
+        job_id = await self._id(request)
+        header = await self._records.header(job_id)
         yield pb.RecordPart(header=header.message())
         last = request.last if request.HasField("last") else header.job.steps
-        async for step in self._records.steps(request.job_id, request.first, last):
+        async for step in self._records.steps(job_id, request.first, last):
             yield pb.RecordPart(step=step.message())
 
     @_unary
     async def GetReceipt(self, request: pb.GetReceiptRequest, context: Context) -> pb.GetReceiptResponse:  # noqa: N802
         """Return the receipt of a job."""
-        return pb.GetReceiptResponse(receipt=json.dumps(await self._records.receipt(request.job_id)))
+        return pb.GetReceiptResponse(receipt=json.dumps(await self._records.receipt(await self._id(request))))
 
     @_streamed
     async def Predict(  # noqa: N802
@@ -165,7 +191,7 @@ class TrainingServicer(TrainingServiceServicer):  # type: ignore[misc]
     ) -> AsyncIterator[pb.PredictResponse]:
         """Send the outputs for batches of rows, in their order."""
         first = await anext(requests, pb.PredictRequest())
-        model = await self._models.model(first.job_id)
+        model = await self._models.model(await self._id(first))
         yield pb.PredictResponse(classes=model.summary.classes, outputs=model.summary.outputs)
         async for outputs in predictions(model, _batches(first, requests)):
             for _, data in to_chunks(outputs.reshape(-1)):

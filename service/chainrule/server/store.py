@@ -19,7 +19,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from chainrule.server import tables
 from chainrule.server.jobs import Move, after, told
-from chainrule.server.rows import job_of, measured
+from chainrule.server.rows import find_id, has_request, job_of
 from chainrule.server.tables import checkpoints, evaluations, events, fingerprints, jobs, steps
 from chainrule.wire.errors import InvalidJob, JobNotFinished, JobNotFound, LaunchFailed, TooMuch, Violation
 from chainrule.wire.faults import fail_at
@@ -101,6 +101,16 @@ class Store:
         """Return a job."""
         return job_of(self.row(job_id))
 
+    def find(self, word: str) -> str:
+        """Return the id of the job that an id, the beginning of one, or a name stands for. Raises JobAmbiguous."""
+        with self._transaction() as connection:
+            return find_id(connection, word)
+
+    def has_request(self, request_id: str) -> bool:
+        """Whether a request with this id has made a job."""
+        with self._transaction() as connection:
+            return has_request(connection, request_id)
+
     def row(self, job_id: str) -> Row:
         """Return a job's row, with spec, data and generation."""
         with self._transaction() as connection:
@@ -131,7 +141,7 @@ class Store:
             state = after(JobState(row["state"]), move)
             if state == row["state"]:
                 return job_of(row)
-            changes: dict[str, Any] = {"state": state, "reason": reason}
+            changes: dict[str, Any] = {"state": state, "reason": reason, "blocked": False}
             if move is Move.START:
                 changes |= {"generation": row["generation"] + 1, "started": row["started"] or now.timestamp()}
             if state not in _LIVE:
@@ -152,14 +162,14 @@ class Store:
             text = f"scaled to {workers} worker{'' if workers == 1 else 's'} by the user"
             return self._add_event(connection, job_id, now, "workers", text)
 
-    def explain(self, job_id: str, now: datetime, reason: str) -> Job:
-        """Say why a job waits, if it does still."""
+    def explain(self, job_id: str, now: datetime, reason: str, blocked: bool | None = None) -> Job:
+        """Say why a job waits, if it does still, and whether it is blocked; None: only if it is not."""
         with self._transaction() as connection:
             row = _row(connection, job_id)
-            if row["state"] != JobState.QUEUED:
+            if row["state"] != JobState.QUEUED or (row["blocked"] and blocked is None):
                 return job_of(row)
-            _update(connection, job_id, {"reason": reason})
-            return self._add_event(connection, job_id, now, "state", reason)
+            _update(connection, job_id, {"reason": reason, "blocked": bool(blocked)})
+            return self._add_event(connection, job_id, now, "state", f"cannot run: {reason}" if blocked else reason)
 
     def update(
         self,

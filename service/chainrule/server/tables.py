@@ -1,8 +1,8 @@
 """The store's tables."""
 
-from sqlalchemy import JSON, Column, Float, ForeignKey, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import JSON, Boolean, Column, Float, ForeignKey, Integer, LargeBinary, MetaData, String, Table
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Rises with every change of the tables; a store of a newer version is refused untouched."""
 UPGRADES = {
     1: (
@@ -20,6 +20,7 @@ UPGRADES = {
         "ALTER TABLE jobs ADD COLUMN layers JSON NOT NULL DEFAULT '[]'",
         "ALTER TABLE jobs ADD COLUMN figures JSON NOT NULL DEFAULT '{}'",
     ),
+    4: ("ALTER TABLE jobs ADD COLUMN blocked BOOLEAN NOT NULL DEFAULT 0",),
 }
 """What makes the tables of a version those of the next; tables that are new are made without it."""
 
@@ -42,6 +43,7 @@ jobs = Table(
     Column("name", String, nullable=False),
     Column("state", String, nullable=False, index=True),
     Column("reason", String, nullable=False, default=""),
+    Column("blocked", Boolean, nullable=False, default=False),  # it waits until its data can be read
     Column("version", Integer, nullable=False, default=0),
     Column("steps", Integer, nullable=False, default=0),
     Column("epoch", Integer, nullable=False, default=0),

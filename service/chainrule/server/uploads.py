@@ -52,7 +52,9 @@ class Uploads:
         if not SHA256.fullmatch(sha256):
             raise InvalidData(f"{sha256!r} is no SHA-256")
         await self._datasets.check(name, sha256)
-        suffix = next((each for each in sorted(SUFFIXES, key=len, reverse=True) if file_name.endswith(each)), "")
+        suffix = next(
+            (each for each in sorted(SUFFIXES, key=len, reverse=True) if file_name.lower().endswith(each)), ""
+        )
         dataset = Dataset(name, sha256, size, suffix, self._board.now())
         async with self._turns.setdefault(sha256, asyncio.Lock()):
             present = await asyncio.to_thread(self._present, dataset)
