@@ -4,6 +4,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from chainrule.client import local_service
+from chainrule.server import launcher, listeners, scheduler
+from chainrule.server.service import END_SECONDS
+
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
@@ -41,6 +45,14 @@ def test_compose_pins_images_and_publishes_to_this_machine_only(service):
     content = COMPOSE["services"][service]
     assert re.search(r":v?\d+\.\d+\.\d+$", content["image"])
     assert all(port.startswith("127.0.0.1:") for port in content.get("ports", []))
+
+
+def test_compose_gives_the_service_the_time_that_it_takes_to_end():
+    grace = COMPOSE["services"]["chainrule"]["stop_grace_period"]
+    assert re.fullmatch(r"\d+s", grace)
+    parts = scheduler.STOP_SECONDS + scheduler.KILL_SECONDS + launcher.STOP_SECONDS + listeners.GRACE_SECONDS
+    assert parts < END_SECONDS < int(grace.removesuffix("s"))
+    assert local_service.STOP_SECONDS > END_SECONDS
 
 
 def test_compose_builds_this_repository():

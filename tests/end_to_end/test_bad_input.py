@@ -52,9 +52,12 @@ def test_bad_data_fails_the_job_with_file_row_and_column(service, job_file, tmp_
     assert re.search(sentence, reason), reason
 
 
-def test_an_unreadable_file_fails_the_job(service, job_file, tmp_path):
-    for path in (tmp_path / "absent.csv", tmp_path):
-        assert f"cannot read {path}" in reason_of_failure(service, job_file(data={"train": str(path)}))
+def test_a_file_that_is_not_there_is_refused_at_submit(service, job_file, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for path in (tmp_path / "absent.csv", tmp_path / "empty", tmp_path / "*.parquet"):
+        for field in ("train", "validation"):
+            error = service.run("submit", job_file(data={field: str(path)}), code=2).stderr
+            assert error.startswith(f"Error: data.{field} is not readable by the service: cannot read {path}: ")
 
 
 def test_a_batch_larger_than_the_data_is_named_with_the_largest_that_fits(service, job_file, tmp_path):
@@ -156,7 +159,9 @@ def test_jobs_read_files_of_the_data_roots_only(service_class, job_file, tmp_pat
     try:
         for way in ("outside/rows.csv", "inside/../outside/rows.csv", "inside/link.csv"):
             job = job_file(data={"train": str(tmp_path / way)}, training={"batch_size": 4})
-            assert "lies outside of the folders that this service reads" in reason_of_failure(careful, job)
+            refused = careful.run("submit", job, "--no-upload", code=2).stderr
+            assert "lies outside of the folders that this service reads" in refused
+            assert careful.json("list") == careful.json("datasets") == []
         job = job_file(data={"train": str(tmp_path / "inside/rows.csv")}, training={"batch_size": 4, "epochs": 1})
         assert careful.finish(careful.submit(job))["state"] == "SUCCEEDED"
     finally:

@@ -17,7 +17,7 @@ SERVE = (
     *(sys.executable, "-m", "chainrule.server", "serve", "--json", "--port", "0", "--http-port", "0"),
     *("--data-root", "/"),  # it is the user's own: what he names, he may read
 )
-START_SECONDS, STOP_SECONDS = 120.0, 30.0
+START_SECONDS, STOP_SECONDS = 120.0, 45.0
 
 
 @dataclass(frozen=True)

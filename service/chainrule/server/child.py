@@ -50,6 +50,11 @@ class Child:
         while line := await stdout.readline():
             yield json.loads(line)
 
+    def kill(self) -> None:
+        """Kill the process; `events` ends."""
+        with suppress(ProcessLookupError):
+            self._process.kill()
+
     async def stop(self, seconds: float) -> int:
         """Let the process end itself within so many seconds, else kill it; return its exit code."""
         if self._process.stdin is not None:
@@ -57,6 +62,5 @@ class Child:
         try:
             return await asyncio.wait_for(self._process.wait(), seconds)
         except TimeoutError:
-            with suppress(ProcessLookupError):
-                self._process.kill()
+            self.kill()
             return await self._process.wait()

@@ -229,6 +229,11 @@ class Run:
         await self._server.send(command="stop")
         return True
 
+    def kill(self) -> None:
+        """End training at once, as when the parameter server dies: the job goes on from its last checkpoint."""
+        if self._server is not None:
+            self._server.kill()
+
     async def _clean_up(self) -> None:
         self._ended = True
         self._absence.stop()

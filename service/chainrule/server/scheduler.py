@@ -25,8 +25,8 @@ from chainrule.wire.validation import parse_spec
 logger = logging.getLogger(__name__)
 ATTEMPTS = 3
 """So often a job may be interrupted at the same version before it fails."""
-STOP_SECONDS = 20.0
-"""The time that running jobs have for their checkpoint when the service ends."""
+STOP_SECONDS, KILL_SECONDS = 20.0, 2.0
+"""The time that running jobs have for their checkpoint when the service ends, and then to be put into the queue."""
 
 
 @dataclass
@@ -255,6 +255,10 @@ class Scheduler:
         ending: set[asyncio.Task[Any]] = {*(each.task for each in running), *self._orders}
         if ending:
             _, late = await asyncio.wait(ending, timeout=STOP_SECONDS)
+            if late:
+                for each in running:
+                    each.run.kill()
+                _, late = await asyncio.wait(late, timeout=KILL_SECONDS)
             for task in late:
                 task.cancel()
 
