@@ -105,6 +105,7 @@ def test_the_end_of_a_file_name_tells_the_format_and_nothing_else(there):
     assert there.upload(file_name="../../evil.csv.gz")[1].suffix == ".csv.gz"
     assert there.upload(file_name="t-images-idx3-ubyte.gz")[1].suffix == "-ubyte.gz"
     assert there.upload(file_name="evil.sh")[1].suffix == ""
+    assert there.upload(file_name="ROWS.PARQUET")[1].suffix == ".parquet"
 
 
 def test_what_announces_no_hash_is_refused(there):
