@@ -11,14 +11,14 @@ from pyarrow import ipc, parquet
 from chainrule.data.faults import Faulty, sentence
 from chainrule.data.files import File
 from chainrule.data.fragments import BLOCK_BYTES, Dialect, Digest, Fragment, rows_at_once
-from chainrule.data.streams import feed
+from chainrule.data.streams import check_beginning, feed
 
 BUFFER_BYTES = 1 << 18
 
 
 def plan_parquet(file: File, _: Dialect, digest: Digest | None) -> Iterator[Fragment]:
     """Yield the row groups. `digest` takes in the file's bytes."""
-    with file.open() as opened, _intact("Parquet"):
+    with file.open() as opened, _intact(file, "Parquet"):
         groups = parquet.ParquetFile(opened).metadata.num_row_groups
     for group in range(groups):
         yield Fragment(file, start=group, stop=group + 1)
@@ -27,7 +27,7 @@ def plan_parquet(file: File, _: Dialect, digest: Digest | None) -> Iterator[Frag
 
 def read_parquet(fragment: Fragment, _: Dialect) -> Iterator[pa.Table]:
     """Yield the rows. Raises Faulty."""
-    with fragment.file.open() as opened, _intact("Parquet"):
+    with fragment.file.open() as opened, _intact(fragment.file, "Parquet"):
         groups = range(fragment.start, fragment.stop or 0)
         # By default the whole row group is fetched first, which may be as large as the data.
         file = parquet.ParquetFile(opened, pre_buffer=False, buffer_size=BUFFER_BYTES)
@@ -38,7 +38,7 @@ def read_parquet(fragment: Fragment, _: Dialect) -> Iterator[pa.Table]:
 
 def plan_arrow(file: File, _: Dialect, digest: Digest | None) -> Iterator[Fragment]:
     """Yield ranges of record batches, about BLOCK_BYTES each; of a stream the whole. `digest` takes in the bytes."""
-    with file.open() as opened, _intact("Arrow"):
+    with file.open() as opened, _intact(file, "Arrow"):
         reader = _reader(opened)
         batches = 0 if reader is None else reader.num_record_batches
     parts = min(batches, -(-file.size // BLOCK_BYTES))
@@ -50,7 +50,7 @@ def plan_arrow(file: File, _: Dialect, digest: Digest | None) -> Iterator[Fragme
 
 def read_arrow(fragment: Fragment, _: Dialect) -> Iterator[pa.Table]:
     """Yield the rows of a file or a stream. Raises Faulty."""
-    with fragment.file.open() as opened, _intact("Arrow"):
+    with fragment.file.open() as opened, _intact(fragment.file, "Arrow"):
         for batch in _batches(opened, fragment):
             rows = rows_at_once(batch.num_columns)
             for start in range(0, batch.num_rows, rows):
@@ -78,8 +78,9 @@ def _batches(opened: Any, fragment: Fragment) -> Iterator[pa.RecordBatch]:
 
 
 @contextmanager
-def _intact(kind: str) -> Iterator[None]:
+def _intact(file: File, kind: str) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError) as error:
+        check_beginning(file, kind)
         raise Faulty(f"is not a whole {kind} file: {sentence(error)}") from None

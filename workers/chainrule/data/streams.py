@@ -10,6 +10,7 @@ import pyarrow as pa
 from chainrule.data.faults import Faulty
 from chainrule.data.files import PIECE_BYTES, File
 from chainrule.data.fragments import Digest
+from chainrule.data.magic import HEAD_BYTES, wrong_name
 
 Read: TypeAlias = Callable[[int], bytes]
 """`read(n)` gives the next n bytes; fewer at the end only."""
@@ -38,7 +39,7 @@ def skippable(file: File, limit: int) -> Iterator[tuple[Read, Callable[[int], ob
         if kind is None:
             yield full(opened.read), lambda count: opened.seek(count, os.SEEK_CUR)
         else:
-            read = _capped(pa.CompressedInputStream(opened, kind), limit)
+            read = _capped(_unpacking(file, opened, kind), limit)
             yield read, read
 
 
@@ -47,7 +48,7 @@ def filling(file: File, limit: int) -> Iterator[Fill]:
     """Give what fills buffers with the file, unpacked where its name says that it is compressed, from its beginning."""
     with file.open() as opened:
         kind = packing(file.name)
-        stream: Any = pa.CompressedInputStream(opened, kind) if kind else opened
+        stream: Any = _unpacking(file, opened, kind) if kind else opened
         left = limit if kind else file.size
 
         def fill(buffer: memoryview) -> int:
@@ -61,6 +62,26 @@ def filling(file: File, limit: int) -> Iterator[Fill]:
             return filled
 
         yield fill
+
+
+def _unpacking(file: File, opened: Any, kind: str) -> Any:
+    """Return the stream of a compressed file's unpacked bytes. Raises Faulty where it is not compressed so."""
+    check_name(file, bytes(opened.read(HEAD_BYTES)), kind)
+    opened.seek(0)
+    return pa.CompressedInputStream(opened, kind)
+
+
+def check_name(file: File, head: bytes, expected: str) -> None:
+    """Raise Faulty where a file that is read as `expected` is something else by its first bytes: see wrong_name."""
+    if wrong := wrong_name(file.name, head, expected):
+        raise Faulty(wrong)
+
+
+def check_beginning(file: File, expected: str) -> None:
+    """Read the first bytes of a file, as they are, and check them."""
+    with file.open() as opened:
+        head = bytes(opened.read(HEAD_BYTES))
+    check_name(file, head, expected)
 
 
 def full(read: Callable[[int], Any]) -> Read:
