@@ -111,7 +111,8 @@ def test_what_is_no_array_is_refused(tmp_path, content):
     (tmp_path / "m.npy").write_bytes(content)
     assert "is not a NumPy file" in refusal(tmp_path / "m.npy")
     (tmp_path / "m.npz").write_bytes(content)
-    assert "is not a whole NPZ file" in refusal(tmp_path / "m.npz")
+    said = "is an NPY file, not NPZ" if content.startswith(b"\x93") else "is not a whole NPZ file"
+    assert said in refusal(tmp_path / "m.npz")
 
 
 def test_a_single_value_and_complex_numbers_are_refused(tmp_path):

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from chainrule.data.faults import Faulty
 from chainrule.data.files import File
 from chainrule.data.fragments import Dialect, Digest, Fragment, row_ranges, rows_at_once
-from chainrule.data.numpy_files import columns_of
-from chainrule.data.streams import Read, feed, packing, skippable
+from chainrule.data.magic import HEAD_BYTES
+from chainrule.data.numpy_columns import Columns, columns_of, table_of
+from chainrule.data.streams import Read, check_name, feed, packing, skippable
 from chainrule.data.tables import check_count
 
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -57,10 +58,10 @@ def read(fragment: Fragment, dialect: Dialect) -> Iterator[pa.Table]:
         for array in arrays:
             array.skip(fragment.start * array.row_bytes)
         for start in range(fragment.start, rows if fragment.stop is None else fragment.stop, step):
-            columns: dict[str, Any] = {}
+            columns: Columns = []
             for name, array in zip(("p", "label"), arrays, strict=False):
-                columns |= columns_of(_rows(array, start, min(start + step, rows)), name)
-            yield pa.table(columns)
+                columns += columns_of(_rows(array, start, min(start + step, rows)), name)
+            yield table_of(columns)
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ def _arrays(file: File, dialect: Dialect) -> Iterator[list[_Array]]:
 def _array(file: File, read_next: Read, skip: Callable[[int], object]) -> _Array:
     magic = read_next(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in TYPES or not 1 <= magic[3] <= MOST_DIMENSIONS:
+        check_name(file, magic + read_next(HEAD_BYTES - len(magic)), "IDX")
         raise Faulty("is not an IDX file: it does not begin with its magic number")
     dimensions = read_next(4 * magic[3])
     if len(dimensions) < 4 * magic[3]:

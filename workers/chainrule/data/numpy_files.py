@@ -1,58 +1,37 @@
-"""NPY and NPZ -> tables. A matrix has the columns x0, x1, ...; the arrays of an NPZ stand beside each other."""
+"""NPY and NPZ -> tables. A matrix has the columns x0, x1, ...; the arrays of an NPZ stand beside each other.
+
+Arrays of an NPZ that are named x_train, y_train, x_test, ... are read one part at a time, without it in their names.
+Columns of values that cannot be trained on (complex, void, objects) are binary; their field's metadata tells the type.
+"""
 
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from math import prod
-from tokenize import TokenError
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from chainrule.data.faults import Faulty, sentence
 from chainrule.data.files import File
 from chainrule.data.fragments import Dialect, Digest, Fragment, row_ranges, rows_at_once
-from chainrule.data.streams import Read, beyond, feed, full, packing, unpacked
-from chainrule.data.tables import check_count
+from chainrule.data.numpy_columns import Columns, absent, columns_of, table_of
+from chainrule.data.numpy_headers import Header, read_header
+from chainrule.data.numpy_parts import Named, arrays_of, check_lengths
+from chainrule.data.streams import Read, beyond, check_beginning, feed, full, packing, unpacked
+
+SPARSE = {"indices", "indptr", "format", "shape", "data"}
 
 
-@dataclass(frozen=True)
-class Header:
-    """What an array's header says of it."""
+class _Array(NamedTuple):
+    """An array of which the header has been read: what its columns are called, and where its rows come from."""
 
-    shape: tuple[int, ...]
-    fortran: bool
-    dtype: np.dtype[Any]
-
-    @property
-    def row_shape(self) -> tuple[int, ...]:
-        """The shape of one row."""
-        return self.shape[1:]
-
-    @property
-    def columns(self) -> int:
-        """How many numbers, or texts, a row has."""
-        return prod(self.row_shape) * len(self.dtype.names or "x")
-
-    @property
-    def by_columns(self) -> bool:
-        """Whether the values of a column stand together, not those of a row."""
-        return self.fortran and len(self.shape) > 1
-
-    @property
-    def row_bytes(self) -> int:
-        """The size of one row."""
-        return prod(self.row_shape) * self.dtype.itemsize
-
-    @property
-    def size(self) -> int:
-        """The size of all rows, in bytes."""
-        return self.shape[0] * self.row_bytes
+    column: str
+    header: Header
+    read: Read
 
 
 def plan_npy(file: File, dialect: Dialect, digest: Digest | None) -> Iterator[Fragment]:
@@ -61,7 +40,7 @@ def plan_npy(file: File, dialect: Dialect, digest: Digest | None) -> Iterator[Fr
         yield Fragment(file)
     else:
         with file.open() as opened:
-            header = _header(full(opened.read), file.size, dialect.unpack_limit)
+            header = _usable(read_header(file, full(opened.read), file.size, dialect.unpack_limit))
         yield from row_ranges(file, header.shape[0], header.columns)
     feed(file, digest)
 
@@ -74,96 +53,98 @@ def plan_npz(file: File, _: Dialect, digest: Digest | None) -> Iterator[Fragment
 
 def read_npy(fragment: Fragment, dialect: Dialect) -> Iterator[pa.Table]:
     """Yield the rows. Raises Faulty."""
+    file, limit = fragment.file, dialect.unpack_limit
     if fragment.stop is None:
-        with unpacked(fragment.file, dialect.unpack_limit) as read:
-            yield from _tables({"x": read}, {"x": None}, dialect.unpack_limit)
+        with unpacked(file, limit) as read:
+            header = _usable(read_header(file, read, None, limit))
+            yield from _tables([_Array("x", header, read)], bare=False)
         return
-    with fragment.file.open() as opened:
-        header = _header(full(opened.read), fragment.file.size, dialect.unpack_limit)
+    with file.open() as opened:
+        header = read_header(file, full(opened.read), file.size, limit)
         begin, step = opened.tell(), rows_at_once(header.columns)
         for start in range(fragment.start, fragment.stop, step):
             rows = _range(header, opened, begin, start, min(start + step, fragment.stop))
-            yield pa.table(columns_of(rows, "x"))
+            yield table_of(columns_of(rows, "x"))
 
 
-def read_npz(fragment: Fragment, dialect: Dialect) -> Iterator[pa.Table]:
-    """Yield the rows. Raises Faulty."""
+def read_npz(fragment: Fragment, dialect: Dialect, part: str | None = None) -> Iterator[pa.Table]:
+    """Yield the rows: of one `part` ("train", "test", "validation") where the arrays' names tell parts. Raises Faulty.
+
+    By default that is the training rows where such are told.
+    """
     with ExitStack() as stack:
         opened = stack.enter_context(fragment.file.open())
         try:
             archive = stack.enter_context(zipfile.ZipFile(opened))
-            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+            members = _members(archive)
             if sum(info.file_size for info in members.values()) > dialect.unpack_limit:
                 raise beyond(dialect.unpack_limit)
-            reads = {name: full(stack.enter_context(archive.open(info)).read) for name, info in members.items()}
-            sizes = {name: info.file_size for name, info in members.items()}
-            yield from _tables(reads, sizes, dialect.unpack_limit)
+            chosen = [
+                _array(fragment.file, named, archive, members[named.name], stack, dialect.unpack_limit)
+                for named in arrays_of(members, part)
+            ]
+            check_lengths({name.name: array.header.shape[0] for name, array in chosen})
+            if all(array.header.useless for _, array in chosen):
+                _usable(chosen[0][1].header)
+            yield from _tables([array for _, array in chosen], bare=True)
         except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError, pa.ArrowInvalid) as error:
+            check_beginning(fragment.file, "NPZ")
             raise Faulty(f"is not a whole NPZ file: {sentence(error)}") from None
 
 
-def _tables(reads: Mapping[str, Read], sizes: Mapping[str, int | None], limit: int) -> Iterator[pa.Table]:
-    headers = {name: _header(read, sizes[name], limit) for name, read in reads.items()}
-    lengths = {name: header.shape[0] for name, header in headers.items()}
-    if len(set(lengths.values())) != 1:
-        told = ", ".join(f"{name} {length}" for name, length in lengths.items()) or "none"
-        raise Faulty(f"must hold arrays of the same number of rows; it has {told}")
-    step = rows_at_once(sum(header.columns for header in headers.values()))  # the same for arrays side by side
-    parts = [_rows(headers[name], read, step) for name, read in reads.items()]
-    for pieces in zip(*parts, strict=True):
-        columns: dict[str, Any] = {}
-        for name, piece in zip(reads, pieces, strict=True):
-            columns |= columns_of(piece, name)
-        yield pa.table(columns)
+def _members(archive: zipfile.ZipFile) -> Mapping[str, zipfile.ZipInfo]:
+    """Return the archive's arrays by their names. Raises Faulty where it has none."""
+    members = {info.filename.removesuffix(".npy"): info for info in archive.infolist() if not info.is_dir()}
+    if members.keys() >= SPARSE:
+        raise Faulty("holds a sparse matrix of SciPy; save it dense: numpy.savez(path, x=matrix.toarray())")
+    arrays = {name: info for name, info in members.items() if info.filename.endswith(".npy")}
+    if not arrays and members:
+        raise Faulty(
+            f"is a zip archive without an array of NumPy; it has {', '.join(list(members)[:8])}: unpack it first"
+        )
+    return arrays
 
 
-def _header(read: Read, size: int | None, limit: int) -> Header:
-    """Return what the array's header says, if it is true. Raises Faulty."""
-    counted = _Counted(read)
+def _array(
+    file: File, named: Named, archive: zipfile.ZipFile, info: zipfile.ZipInfo, stack: ExitStack, limit: int
+) -> tuple[Named, _Array]:
+    read = full(stack.enter_context(archive.open(info)).read)
     try:
-        version = npy.read_magic(counted)
-        if version not in ((1, 0), (2, 0)):
-            raise ValueError(f"version {version} is not known")
-        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        header = Header(*read_header(counted))
-    except (ValueError, SyntaxError, OverflowError, TokenError) as error:
-        raise Faulty(f"is not a NumPy file: {str(error).splitlines()[0].partition(': ')[0]}") from None
-    if header.dtype.hasobject:
-        raise Faulty("carries pickled objects, which are never loaded; save arrays of numbers or texts")
-    if not header.shape:
-        raise Faulty("holds a single value, not rows")
-    if not header.row_bytes:
-        raise Faulty("has rows without a value")
-    check_count(header.columns)
-    if size is not None and size - counted.count != header.size:
-        raise Faulty(f"says that it holds {header.size:,} bytes of rows, but has {size - counted.count:,}")
-    if header.size > limit:
-        raise beyond(limit)
+        header = read_header(file, read, info.file_size, limit)
+    except Faulty as error:
+        raise Faulty(f"has the array {named.name!r}, which {error.fault.problem}") from None
+    return named, _Array(named.column, header, read)
+
+
+def _usable(header: Header) -> Header:
+    """Return the header. Raises Faulty where no value of the array can be trained on."""
+    if header.useless:
+        raise Faulty(header.useless)
     return header
 
 
-class _Counted:
-    """A file for numpy's functions, which counts what they read."""
-
-    def __init__(self, read: Read) -> None:
-        self._read, self.count = read, 0
-
-    def read(self, count: int = -1, /) -> bytes:
-        part = self._read(count)
-        self.count += len(part)
-        return part
+def _tables(arrays: list[_Array], *, bare: bool) -> Iterator[pa.Table]:
+    step = rows_at_once(sum(array.header.columns for array in arrays))  # the same for arrays side by side
+    for pieces in zip(*[_pieces(array, step, bare) for array in arrays], strict=True):
+        yield table_of([column for columns in pieces for column in columns])
 
 
-def _rows(header: Header, read: Read, step: int) -> Iterator[NDArray[Any]]:
-    """Yield the rows in blocks of `step`."""
-    rows = header.shape[0]
+def _pieces(array: _Array, step: int, bare: bool) -> Iterator[Columns]:
+    """Yield the array's columns in blocks of `step` rows."""
+    column, header, read = array
+    starts = range(0, header.shape[0], step)
+    if header.pickled:
+        counts = (min(step, header.shape[0] - start) for start in starts)
+        yield from (absent(header.dtype, header.row_shape, count, column) for count in counts)
+        return
     if header.by_columns:  # the first row ends in the last column
         whole = np.ndarray(header.shape, header.dtype, _exactly(read, header.size), order="F")
-        yield from (whole[start : start + step] for start in range(0, rows, step))
+        yield from (columns_of(whole[start : start + step], column, bare=bare) for start in starts)
         return
-    for start in range(0, rows, step):
-        count = min(step, rows - start)
-        yield np.ndarray((count, *header.row_shape), header.dtype, _exactly(read, count * header.row_bytes))
+    for start in starts:
+        shape = (min(step, header.shape[0] - start), *header.row_shape)
+        rows = np.ndarray(shape, header.dtype, _exactly(read, shape[0] * header.row_bytes))
+        yield columns_of(rows, column, bare=bare)
 
 
 def _range(header: Header, opened: Any, begin: int, start: int, stop: int) -> NDArray[Any]:
@@ -187,20 +168,3 @@ def _exactly(read: Read, count: int) -> bytes:
     if len(data) != count:
         raise Faulty(f"ends {count - len(data):,} bytes too early")
     return data
-
-
-def columns_of(rows: NDArray[Any], name: str) -> dict[str, Any]:
-    """Return the columns of rows of any shape: `name` alone, name0, name1, ..., or an array's own fields."""
-    if rows.dtype.names:
-        return {field: part for each in rows.dtype.names for field, part in columns_of(rows[each], each).items()}
-    if rows.ndim == 1:
-        return {name: _column(rows)}
-    flat = rows.reshape(len(rows), -1)
-    return {f"{name}{i}": _column(np.ascontiguousarray(column)) for i, column in enumerate(flat.T)}
-
-
-def _column(values: NDArray[Any]) -> Any:
-    native = values.astype(values.dtype.newbyteorder("="), copy=False)
-    if native.dtype.kind not in "biufUSMm":
-        raise Faulty(f"holds values of type {native.dtype}, not numbers, texts or dates")
-    return pa.array(native.astype(str) if native.dtype.kind == "S" else native)
