@@ -190,6 +190,9 @@ READERS = [
     ("r.npz", FILES["an NPY file"][0], "is an NPY file, not NPZ"),
     ("r.npz", FILES["an HDF5 file"][0], "is an HDF5 file, not NPZ"),
     ("r.idx", gzip.compress(FILES["an IDX file"][0]), "is gzip-compressed: its name must end in .gz"),
+    ("r.jsonl", WORKBOOK, "is an Excel workbook, not JSON"),
+    ("r.jsonl", FILES["a Parquet file"][0], "is a Parquet file, not JSON"),
+    ("r.jsonl.gz", gzip.compress(gzip.compress(b"{}")), "is compressed twice"),
     ("r.csv.gz", b"a,b\n1,2\n", "is not gzip-compressed, though its name ends in .gz"),
     ("r.jsonl.gz", b'{"a": 1}\n', "is not gzip-compressed, though its name ends in .gz"),
     (

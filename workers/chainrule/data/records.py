@@ -18,6 +18,13 @@ def chunks(fill: Callable[[memoryview], int], delimiter: str | None, size: int |
     chunk lasts until the next: one buffer serves all, for new memory costs as much as reading. A line break between
     quotes, in a format that has a `delimiter`, ends no row.
     """
+    return chunks_of(fill, lambda data: end_of_rows(data, delimiter), size)
+
+
+def chunks_of(
+    fill: Callable[[memoryview], int], end_of: Callable[[bytearray], int], size: int | None = None
+) -> Iterator[memoryview]:
+    """Yield chunks as `chunks` does. `end_of` returns where the last whole row of bytes ends, 0 where none does."""
     size = size or CHUNK_BYTES
     data, rest = bytearray(size), b""
     while True:
@@ -25,7 +32,7 @@ def chunks(fill: Callable[[memoryview], int], delimiter: str | None, size: int |
         filled = len(rest) + fill(memoryview(data)[len(rest) :])
         if filled < len(data):
             break
-        end = end_of_rows(data, delimiter)
+        end = end_of(data)
         if end == 0 and filled >= LONGEST_ROW:
             raise Faulty(f"has a row of more than {LONGEST_ROW >> 20} MiB: is a quote left open?")
         if end:
