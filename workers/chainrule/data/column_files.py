@@ -33,7 +33,7 @@ def read_parquet(fragment: Fragment, _: Dialect) -> Iterator[pa.Table]:
         file = parquet.ParquetFile(opened, pre_buffer=False, buffer_size=BUFFER_BYTES)
         rows = rows_at_once(file.metadata.num_columns)
         for batch in file.iter_batches(rows, row_groups=list(groups)):
-            yield pa.Table.from_batches([batch])
+            yield _table(batch)
 
 
 def plan_arrow(file: File, _: Dialect, digest: Digest | None) -> Iterator[Fragment]:
@@ -54,7 +54,7 @@ def read_arrow(fragment: Fragment, _: Dialect) -> Iterator[pa.Table]:
         for batch in _batches(opened, fragment):
             rows = rows_at_once(batch.num_columns)
             for start in range(0, batch.num_rows, rows):
-                yield pa.Table.from_batches([batch.slice(start, rows)])
+                yield _table(batch.slice(start, rows))
 
 
 def _reader(opened: Any) -> Any:
@@ -75,6 +75,31 @@ def _batches(opened: Any, fragment: Fragment) -> Iterator[pa.RecordBatch]:
         batch = reader.get_batch(number)
         batch.validate()
         yield batch
+
+
+def _table(batch: pa.RecordBatch) -> pa.Table:
+    """Return a batch in which texts that are not UTF-8, as other programs write them, are bytes."""
+    columns = [_checked(column) for column in batch.columns]
+    fields = [field.with_type(column.type) for field, column in zip(batch.schema, columns, strict=True)]
+    return pa.Table.from_arrays(columns, schema=pa.schema(fields)) if columns else pa.Table.from_batches([batch])
+
+
+def _checked(column: pa.Array) -> pa.Array:
+    if not _holds_text(column.type):
+        return column
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid as error:
+        if "UTF8" not in str(error):
+            raise
+        plain = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+        return plain.cast(pa.binary())
+    return column
+
+
+def _holds_text(kind: pa.DataType) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 @contextmanager
