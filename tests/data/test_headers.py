@@ -96,6 +96,11 @@ ROWS = {
     "one column of numbers": "5\n3\n4\n",
     "one column of texts that come again": "red\nblue\nred\n",
     "a time": "10:30,a\n11:30,b\n",
+    "fractions without a fraction, as pandas writes them": "36.0|323546|False\n77.0|487908|True\n86.0|39426|False\n",
+    "an index and fractions": "0,7.0\n1,66.0\n2,12.0\n3,86.0\n",
+    "an index, a text and fractions": "0|low yes|64.0\n1|no gamma|47.0\n2|yes no|37.0\n",
+    "texts, dates and fractions": "green\t2006-02-01 13:57\t22.0\t54.0\ndog\t1995-07-12 11:37\t80.0\t9.0\n",
+    "an empty value in quotes": '""\n5060.66\n-5486.6\n',
     "thousands": "1.234.567;a\n2.345.678;b\n",
 }
 

@@ -17,7 +17,7 @@ The row is the header where its names are more than its data of the first kinds 
 that are data, or its texts that come again. Without a name it is data if any value is, or if two of its texts are
 the same. Numbers that may be names are names where they are years over other numbers; whole over fractions; 0, 1, 2,
 ... of at least 10 columns; wavelengths and the like in equal steps; or in rising order beside a usual word such as
-`label`. In any other case the row is the header where it has texts alone, and data where it has numbers.
+`label`. In any other case the row is the header where it has texts alone, and data where it has numbers or nothing.
 """
 
 from collections import Counter
@@ -64,6 +64,8 @@ class _Look(NamedTuple):
 
 def is_header(first: Row, below: Sequence[Row], decimal: str = ".") -> tuple[bool, str]:
     """Return whether the first row holds names, and a sentence that tells why."""
+    if not any(cell.text for cell in first):
+        return False, "first line is data: it has no word"
     columns = [_column([row[i] for row in below if i < len(row)], decimal) for i in range(len(first))]
     looks = [_look(i, cell, columns[i], decimal) for i, cell in enumerate(first)]
     sorts = Counter(look.sort for look in looks)
@@ -147,7 +149,7 @@ def _names_by_order(first: Row, looks: Sequence[_Look], rows: int) -> bool:
         return False
     texts = any(kind_of(cell.text) == "text" for cell in first)
     usual = any(cell.text.lower() in USUAL_WORDS for cell in first)
-    plain = all(number == int(number) >= 0 for number in numbers if abs(number) < 1e15)
+    plain = all(cell.text.isdigit() for cell, look in zip(first, looks, strict=True) if look.number is not None)
     outside = sum(not column.holds(number) for number, column in held)
     over_fractions = sum(bool(column.numbers) and not column.whole for column in columns)
     count, steps = len(numbers), _equal_steps(numbers)

@@ -1,8 +1,8 @@
 """The first part of a delimited text -> its delimiter, its header and its columns' names. Pure.
 
 A delimiter is judged by the first 100 rows: by the share of them that have the usual number of values, and by the share
-of values that are numbers, dates or booleans once the rows are split by it. On a tie one without blanks behind it wins,
-then the first of CANDIDATES.
+of their text that is numbers, dates or booleans once the rows are split by it. On a tie one without blanks behind it
+wins, then the first of CANDIDATES.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from chainrule.data.cells import Row, kind_of, split
 from chainrule.data.faults import Faulty
-from chainrule.data.headers import is_header
+from chainrule.data.headers import MOSTLY, is_header
 
 CANDIDATES = (",", ";", "\t", "|", " ")
 NAMES = {"\t": "a tab", " ": "a blank"}
@@ -92,7 +92,7 @@ def _choose(text: str, delimiter: str | None, decimal: str) -> tuple[_Split, str
     if delimiter is not None:
         return _split(text, delimiter), f"delimiter {_shown(delimiter)}: it is given"
     tried = [_split(text, each) for each in CANDIDATES if not _is_decimal(each, text, decimal)]
-    usable = [each for each in tried if each.width > 1 and (each.delimiter != " " or _by_single_blanks(each))]
+    usable = [each for each in tried if each.width > 1 and (each.delimiter != " " or _by_single_blanks(each, text))]
     best = max(usable, key=lambda each: each.score, default=None)
     aligned = _aligned(text)
     if aligned and (best is None or aligned.score[0] > best.score[0]):
@@ -122,7 +122,8 @@ def _judged(delimiter: str, rows: list[Row], prose: bool) -> _Split:
     widths = Counter(len(row) for row in rows)
     width, alike = max(widths.items(), key=lambda item: (item[1], item[0] == len(rows[0])))
     cells = [cell for row in rows[1:] or rows for cell in row if cell.text]
-    typed = sum(kind_of(cell.text) != "text" for cell in cells) / max(1, len(cells))
+    letters = sum(len(cell.text) for cell in cells)
+    typed = sum(len(cell.text) for cell in cells if kind_of(cell.text) != "text") / max(1, letters)
     score = (
         round(alike / len(rows) * (1 + typed), 6),
         not prose,
@@ -132,7 +133,11 @@ def _judged(delimiter: str, rows: list[Row], prose: bool) -> _Split:
     return _Split(delimiter, rows, width, alike, score)
 
 
-def _by_single_blanks(found: _Split) -> bool:
+def _by_single_blanks(found: _Split, text: str) -> bool:
+    """Whether blanks delimit values: one between two, in every row, and not those in a column of dates with times."""
+    lines = [line.strip() for line in text.split("\n", FIRST_ROWS)[:FIRST_ROWS] if line.strip()]
+    if sum(kind_of(line) == "date" for line in lines[1:] or lines) >= MOSTLY * len(lines[1:] or lines):
+        return False
     held = all(cell.text or cell.quoted for row in found.rows for cell in row[:-1])
     return found.alike == len(found.rows) > 1 and held and (found.width > 2 or all(row[-1].text for row in found.rows))
 
