@@ -55,6 +55,12 @@ def test_folders_are_read_as_pyarrow_reads_them(told):
     assert partition_of("", path.removeprefix("/")) == partition_of("/data", f"/data{path}") == theirs == told
 
 
+def test_of_two_folders_with_one_name_the_outer_one_holds():
+    scheme = dataset.partitioning(pa.schema([("k", pa.string())]), flavor="hive")
+    path = "/k=1/k=2/part.csv"
+    assert partition_of("/data", f"/data{path}") == dataset.get_partition_keys(scheme.parse(path)) == {"k": "1"}
+
+
 def test_a_data_set_that_pyarrow_writes_is_read(tmp_path):
     table = pa.table({"x": [1, 2, 3], "city": ["New York", None, "a/b=c%"], "year": [2023, 2024, None]})
     scheme = dataset.partitioning(pa.schema([("city", pa.string()), ("year", pa.int64())]), flavor="hive")

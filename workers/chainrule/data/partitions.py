@@ -12,16 +12,17 @@ def partition_of(base: str, path: str) -> dict[str, str | None]:
     """Return the names and values that the folders between `base` and the file at `path` tell, as texts.
 
     Folders above `base`, and those without `=`, tell nothing. Names and values are percent-decoded. Where two folders
-    have one name, the inner one holds. Raises Faulty for a name that is not UTF-8 once it is decoded.
+    have one name, the outer one holds. Raises Faulty for a name that is not UTF-8 once it is decoded.
     """
     folder = f"{base.rstrip('/')}/" if base else ""
     if not path.startswith(folder):
         return {}
-    values = {}
+    values: dict[str, str | None] = {}
     for segment in path[len(folder) :].split("/")[:-1]:
         name, told, value = segment.partition("=")
         if told:
-            values[_decoded(name, segment)] = None if _decoded(value, segment) == NULL else _decoded(value, segment)
+            text = _decoded(value, segment)
+            values.setdefault(_decoded(name, segment), None if text == NULL else text)
     return values
 
 
