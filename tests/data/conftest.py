@@ -2,7 +2,24 @@
 
 import pytest
 
+from chainrule.data.blocks import Inline, read_source
+from chainrule.data.fragments import ALL, Dialect
 from chainrule.wire.validation import parse_spec
+
+
+def read_strictly(source, dialect=None):
+    """Read all rows of a source, and raise what a job would that has all columns as inputs: a number beyond float32."""
+    found = read_source(str(source), dialect or Dialect(), ALL, Inline(), None)
+    for block in found.blocks:
+        for column in block.survey.columns.values():
+            if column.fault is not None:
+                raise column.fault.found(block.fragment.file.name, block.row_of_file + 1)
+    return found
+
+
+@pytest.fixture(scope="session", name="read_strictly")
+def _read_strictly():
+    return read_strictly
 
 
 @pytest.fixture

@@ -2,9 +2,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from chainrule.data.encoders import HashEncoder, LevelEncoder, NumberEncoder, coded
+from chainrule.data.encoders import HashEncoder, LevelEncoder, NumberEncoder
 from chainrule.data.faults import Faulty
 from chainrule.data.tables import tidy
+from chainrule.data.words import coded
 
 
 def column(values, kind=None):
@@ -19,9 +20,10 @@ def encoded(encoder, values, kind=None):
 
 
 def test_a_number_is_itself_whatever_its_type():
-    for values, kind in (([1, 2], "int8"), ([1.0, 2.0], "float32"), (["1", " 2 "], "string"), ([True, 2 > 1], "bool")):
-        expected = [[1.0], [1.0]] if kind == "bool" else [[1.0], [2.0]]
-        assert encoded(NumberEncoder("c"), values, kind) == expected
+    for values, kind in (([1, 2], "int8"), ([1.0, 2.0], "float32"), (["1", " 2 "], "string")):
+        assert encoded(NumberEncoder("c"), values, kind) == [[1.0], [2.0]]
+    for values, kind in (([True, False], "bool"), (["true", "FALSE"], "string"), ([1, 0], "int8")):
+        assert encoded(NumberEncoder("c", kind="boolean"), values, kind) == [[1.0], [0.0]]
 
 
 def test_a_missing_number_is_refused_or_filled_and_told():
@@ -54,9 +56,9 @@ def test_a_date_is_its_days_since_1970(values, kind):
 
 
 def test_dates_and_times_of_other_types_are_days_too():
-    assert encoded(NumberEncoder("c"), [10], pa.date32()) == [[10.0]]
-    assert encoded(NumberEncoder("c"), [43_200], pa.time32("s")) == [[0.5]]
-    assert encoded(NumberEncoder("c"), [43_200], pa.duration("s")) == [[0.5]]
+    assert encoded(NumberEncoder("c", kind="date"), [10], pa.date32()) == [[10.0]]
+    assert encoded(NumberEncoder("c", kind="time"), [43_200], pa.time32("s")) == [[0.5]]
+    assert encoded(NumberEncoder("c", kind="duration"), [43_200], pa.duration("s")) == [[0.5]]
     with pytest.raises(Faulty, match="not a date as 2030-12-31"):
         encoded(NumberEncoder("c", kind="date"), ["31/12/2020"])
 
@@ -88,5 +90,5 @@ def test_hashed_categories_keep_their_places():
 
 
 def test_codes_name_their_words():
-    codes, words = coded(column(["b", None, "a", "b"]))
+    codes, words = coded(column(["b", None, "a", "b"]), "c")
     assert [words[code] if code < len(words) else None for code in codes] == ["b", None, "a", "b"]

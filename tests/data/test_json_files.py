@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chainrule.data import json_files, records
 from chainrule.data.blocks import Inline, read_source
 from chainrule.data.files import find_files
-from chainrule.data.fragments import Dialect
+from chainrule.data.fragments import ALL, Dialect, Selection
 from chainrule.data.json_rows import table_of_objects
 from chainrule.data.tables import plain
 from chainrule.wire.errors import InvalidData
@@ -22,7 +22,11 @@ def tables_of(path, as_text=()):
     """The tables that the reader makes of a file."""
     (file,) = find_files(str(path), (".jsonl",))
     fragments = list(json_files.plan(file, Dialect(), None))
-    return [table for part in fragments for table in json_files.read(replace(part, as_text=as_text), Dialect())]
+    return [
+        table
+        for part in fragments
+        for table in json_files.read(replace(part, selection=Selection(text=frozenset(as_text))), Dialect())
+    ]
 
 
 def columns_of(path, as_text=()):
@@ -30,7 +34,7 @@ def columns_of(path, as_text=()):
 
 
 def blocks_of(path):
-    return read_source(str(path), Dialect(), (), Inline(), None)[0]
+    return read_source(str(path), Dialect(), ALL, Inline(), None).blocks
 
 
 @pytest.mark.parametrize(
@@ -51,10 +55,8 @@ def blocks_of(path):
         ("[{\n" + '"b":[' * 40_000 + "]" * 40_000 + "}]", "row 1 is nested deeper than 1,000 levels"),
         ("[]", "has no rows"),
         ('{"a": 1}\n{"a":\n', "row 2 is not JSON"),
-        ('{"a": [1, 2]}\n', "column 'a' holds values of type list"),
         ('{"a": 1}\n{"a": ' + "[" * 40_000 + "]" * 40_000 + "}\n", "row 2 is nested deeper than 1,000 levels"),
         ('{"a": 1}\n' + '{"b":' * 40_000 + "1" + "}" * 40_000, "row 2 is nested deeper than 1,000 levels"),
-        ('{"a": 1e300}\n', "row 1, column 'a' is 1e+300"),
         ("", "has no rows"),
     ],
 )

@@ -36,7 +36,12 @@ def test_the_share_may_be_left_to_chance(csv, job, rows):
 
 
 def test_several_columns_are_several_outputs(csv, job, rows):
-    spec = job(csv([HEADER, *rows]), label=None, loss="mse", data={"labels": ["y", "x"], "ignore": ["label"]})
+    spec = job(
+        csv([HEADER, *rows]),
+        label=None,
+        loss="mse",
+        data={"labels": ["y", "x"], "ignore": ["label"], "target_scaling": "none"},
+    )
     summary, shards = load_dataset(spec)
     assert (summary.columns, summary.outputs, summary.classes) == (("w",), 2, ())
     np.testing.assert_array_equal(targets(shards)[:, 0] * 4, targets(shards)[:, 1])
@@ -71,7 +76,7 @@ def test_rows_may_have_weights(csv, job, rows):
     assert len({shard.sha256 for shard in shards}) == len(shards)
 
 
-@pytest.mark.parametrize(("bad", "said"), [(-1, "is -1, but a weight must be > 0"), ("", "has no number")])
+@pytest.mark.parametrize(("bad", "said"), [(-1, "is -1, but a weight must be >= 0"), ("", "has no number")])
 def test_a_wrong_weight_is_refused_with_its_place(csv, job, rows, bad, said):
     rows[4] = (4, "common", 1, bad)
     with pytest.raises(InvalidData, match=f"row 5, column 'w' {said}"):
@@ -100,7 +105,7 @@ def test_a_class_that_no_training_row_has_is_refused(csv, job, rows):
         load_dataset(job(csv([HEADER, *rows]), data={"validation": validation}))
 
 
-def test_labels_that_are_whole_numbers_are_the_same_classes_as_floats(csv, job):
+def test_labels_that_are_whole_numbers_are_classes_by_their_own_words(csv, job):
     for kind in (int, float):
         source = csv([("x", "label"), *((i, kind(i % 3 * 10)) for i in range(12))])
-        assert load_dataset(job(source))[0].classes == ("0", "10", "20")
+        assert load_dataset(job(source))[0].classes == tuple(map(str, map(kind, (0, 10, 20))))

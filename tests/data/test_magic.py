@@ -16,7 +16,7 @@ from pyarrow import feather, ipc, orc, parquet
 
 from chainrule.data.fragments import Dialect
 from chainrule.data.magic import what_is, wrong_name
-from chainrule.data.sources import rows_of
+from chainrule.data.sources import open_source, rows_of
 from chainrule.wire.errors import InvalidData
 
 TABLE = pa.table({"a": [1, 2], "b": ["x", "y"]})
@@ -207,5 +207,5 @@ READERS = [
 def test_every_reader_tells_it(tmp_path, name, content, said):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InvalidData) as caught:
-        list(rows_of(str(tmp_path / name), Dialect()))
+        list(rows_of(*open_source(str(tmp_path / name), Dialect())[:2]))
     assert f"{name} {said}" in str(caught.value)

@@ -13,14 +13,14 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from chainrule.data import fragments
 from chainrule.data.fragments import Dialect
-from chainrule.data.sources import rows_of
+from chainrule.data.sources import look_up, rows_of
 from chainrule.data.tables import plain
 from chainrule.wire.errors import InvalidData
 
 
 def rows(path, **dialect):
     columns = {}
-    for table in rows_of(str(path), Dialect(**dialect)):
+    for table, _, _ in rows_of(look_up(str(path)), Dialect(**dialect)):
         for name, values in plain(table).to_pydict().items():
             columns.setdefault(name, []).extend(values)
     return columns
@@ -66,7 +66,7 @@ def test_a_matrix_comes_back_as_it_was_saved(tmp_path_factory, array, order, nam
 def test_long_arrays_come_in_blocks(tmp_path, monkeypatch, order):
     monkeypatch.setattr(fragments, "BLOCK_ROWS", 4)
     np.save(tmp_path / "m.npy", np.asarray(np.arange(20).reshape(10, 2), order=order))
-    assert [table.num_rows for table in rows_of(str(tmp_path / "m.npy"), Dialect())] == [4, 4, 2]
+    assert [table.num_rows for table, _, _ in rows_of(look_up(str(tmp_path / "m.npy")), Dialect())] == [4, 4, 2]
     assert rows(tmp_path / "m.npy") == {"x0": list(range(0, 20, 2)), "x1": list(range(1, 20, 2))}
 
 

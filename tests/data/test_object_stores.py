@@ -16,7 +16,7 @@ from pyarrow import fs, parquet
 from chainrule.data.blocks import Inline, read_source
 from chainrule.data.dataset import load_dataset
 from chainrule.data.files import find_files
-from chainrule.data.fragments import Dialect
+from chainrule.data.fragments import ALL, Dialect
 from chainrule.data.records import CHUNK_BYTES
 from chainrule.wire.errors import InvalidData
 
@@ -72,7 +72,7 @@ def store(request):
 
 def refusal(source):
     with pytest.raises(InvalidData) as caught:
-        read_source(source, Dialect(), (), Inline(), None)
+        read_source(source, Dialect(), ALL, Inline(), None)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 

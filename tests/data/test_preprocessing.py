@@ -121,11 +121,16 @@ def test_texts_are_numbers_that_went_wrong_where_half_of_them_are_numbers(csv, j
             load_dataset(spec)
 
 
-def test_whole_numbers_that_float32_does_not_have_are_warned_of(csv, job):
+def test_whole_numbers_that_are_not_held_exactly_are_warned_of(csv, job):
     rows = [(2**24 + i, i, i % 2) for i in range(20)]
-    summary, _ = load_dataset(job(csv([("id", "x", "label"), *rows])))
+    summary, shards = load_dataset(job(csv([("id", "x", "label"), *rows])))
+    assert summary.warnings == ()
+    assert len(np.unique(features(summary, shards, "id"))) == 16  # standardised first, then made float32
+    summary, _ = load_dataset(job(csv([("id", "x", "label"), *rows]), data={"scaling": "none"}))
     assert len(summary.warnings) == 1
     assert "column 'id' has whole numbers beyond ±16,777,216" in summary.warnings[0]
+    rows = [(2**53 + 2 * i, i, i % 2) for i in range(20)]
+    assert "float64" in load_dataset(job(csv([("id", "x", "label"), *rows])))[0].warnings[0]
 
 
 def test_min_max_is_fitted_on_training_rows(csv, job, people):

@@ -1,7 +1,7 @@
 import pytest
 
 from chainrule.nn import LOSSES
-from chainrule.wire.units import labels, loss_unit, scales_targets
+from chainrule.wire.units import labels, loss_unit
 from chainrule.wire.validation import parse_spec
 
 
@@ -49,5 +49,5 @@ def test_a_document_without_these_fields_is_one_of_classes():
 @pytest.mark.parametrize("scaling", ["standardize", "none"])
 def test_a_specification_says_the_same_as_its_document(scaling):
     spec = parse_spec(document("mse", scaling))
-    assert scales_targets(spec) == (scaling == "standardize")
+    assert spec.scales_targets == (scaling == "standardize")
     assert loss_unit(spec.document()) == loss_unit(document("mse", scaling))

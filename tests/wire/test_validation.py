@@ -289,6 +289,26 @@ def test_the_network_has_the_options_that_the_job_gives(loss, options):
     assert (network.initializer(1), network.activations) == ("glorot_uniform", ("relu", LOSSES[loss].activation))
 
 
+@pytest.mark.parametrize(
+    ("network", "layer"),
+    [
+        ({"layers": [{"units": 1, "activation": "softmax"}]}, 0),
+        ({"layers": [{"units": 8}, {"units": 1}]}, 1),
+        ({"layers": [{"units": 1, "activation": "softmax"}, {}]}, 0),
+        ({"loss": "mse", "layers": [{"units": 1, "activation": "softmax"}, {}]}, 0),
+    ],
+)
+def test_a_softmax_of_one_unit_is_refused(network, layer):
+    path = f"network.layers[{layer}].units"
+    problem = "is 1, and a softmax of one unit is 1 whatever the weights are: use sigmoid, or more units"
+    assert violations(document(network=network)) == {path: problem}
+
+
+@pytest.mark.parametrize("last", [{"units": 1}, {"units": 1, "activation": "sigmoid"}])
+def test_one_unit_without_a_softmax_is_allowed(last):
+    parse_spec(document(network={"loss": "binary_cross_entropy", "layers": [{"units": 1}, last]}))
+
+
 WRONG_WORDS = {
     "optimizer.name": ("adm", "adam"),
     "network.loss": ("cross_entropi", "cross_entropy"),
@@ -321,3 +341,12 @@ def test_a_wrong_word_is_told_with_the_one_that_is_near(path):
 def test_a_word_that_is_near_to_none_is_told_without_a_guess():
     problem = violations(document(optimizer={"name": "zzz"}))["optimizer.name"]
     assert problem == f"must be one of {', '.join(OPTIMIZERS)}"
+
+
+@pytest.mark.parametrize("levels", [300, 20_000])
+@pytest.mark.parametrize("path", ["", "data", "optimizer"])
+def test_a_job_that_is_nested_too_deeply_is_refused(levels, path):
+    nested = innermost = {}
+    for _ in range(levels):
+        innermost["a"] = innermost = {}
+    assert violations(document(**({path: nested} if path else nested)))

@@ -31,7 +31,7 @@ class JobSpec(_message.Message):
     def __init__(self, name: _Optional[str] = ..., data: _Optional[_Union[DataSpec, _Mapping]] = ..., network: _Optional[_Union[NetworkSpec, _Mapping]] = ..., optimizer: _Optional[_Union[OptimizerSpec, _Mapping]] = ..., training: _Optional[_Union[TrainingSpec, _Mapping]] = ..., cluster: _Optional[_Union[ClusterSpec, _Mapping]] = ..., regularization: _Optional[_Union[RegularizationSpec, _Mapping]] = ..., clipping: _Optional[_Union[ClippingSpec, _Mapping]] = ..., schedule: _Optional[_Union[ScheduleSpec, _Mapping]] = ..., early_stopping: _Optional[_Union[EarlyStoppingSpec, _Mapping]] = ...) -> None: ...
 
 class DataSpec(_message.Message):
-    __slots__ = ("train", "label", "validation_fraction", "scaling", "labels", "validation", "stratify", "format", "delimiter", "header", "unpack_limit", "columns", "ignore", "kinds", "missing", "most_categories", "hash_buckets", "target_scaling", "class_weights", "weight")
+    __slots__ = ("train", "label", "validation_fraction", "scaling", "labels", "validation", "stratify", "format", "delimiter", "header", "unpack_limit", "columns", "ignore", "kinds", "missing", "most_categories", "hash_buckets", "target_scaling", "class_weights", "weight", "encoding", "decimal", "thousands", "missing_values", "date_format", "missing_label")
     class KindsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -59,6 +59,12 @@ class DataSpec(_message.Message):
     TARGET_SCALING_FIELD_NUMBER: _ClassVar[int]
     CLASS_WEIGHTS_FIELD_NUMBER: _ClassVar[int]
     WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    ENCODING_FIELD_NUMBER: _ClassVar[int]
+    DECIMAL_FIELD_NUMBER: _ClassVar[int]
+    THOUSANDS_FIELD_NUMBER: _ClassVar[int]
+    MISSING_VALUES_FIELD_NUMBER: _ClassVar[int]
+    DATE_FORMAT_FIELD_NUMBER: _ClassVar[int]
+    MISSING_LABEL_FIELD_NUMBER: _ClassVar[int]
     train: str
     label: str
     validation_fraction: float
@@ -79,7 +85,13 @@ class DataSpec(_message.Message):
     target_scaling: str
     class_weights: _struct_pb2.Value
     weight: str
-    def __init__(self, train: _Optional[str] = ..., label: _Optional[str] = ..., validation_fraction: _Optional[float] = ..., scaling: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., validation: _Optional[str] = ..., stratify: bool = ..., format: _Optional[str] = ..., delimiter: _Optional[str] = ..., header: bool = ..., unpack_limit: _Optional[int] = ..., columns: _Optional[_Iterable[str]] = ..., ignore: _Optional[_Iterable[str]] = ..., kinds: _Optional[_Mapping[str, str]] = ..., missing: _Optional[str] = ..., most_categories: _Optional[int] = ..., hash_buckets: _Optional[int] = ..., target_scaling: _Optional[str] = ..., class_weights: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., weight: _Optional[str] = ...) -> None: ...
+    encoding: str
+    decimal: str
+    thousands: str
+    missing_values: _containers.RepeatedScalarFieldContainer[str]
+    date_format: str
+    missing_label: str
+    def __init__(self, train: _Optional[str] = ..., label: _Optional[str] = ..., validation_fraction: _Optional[float] = ..., scaling: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., validation: _Optional[str] = ..., stratify: bool = ..., format: _Optional[str] = ..., delimiter: _Optional[str] = ..., header: bool = ..., unpack_limit: _Optional[int] = ..., columns: _Optional[_Iterable[str]] = ..., ignore: _Optional[_Iterable[str]] = ..., kinds: _Optional[_Mapping[str, str]] = ..., missing: _Optional[str] = ..., most_categories: _Optional[int] = ..., hash_buckets: _Optional[int] = ..., target_scaling: _Optional[str] = ..., class_weights: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., weight: _Optional[str] = ..., encoding: _Optional[str] = ..., decimal: _Optional[str] = ..., thousands: _Optional[str] = ..., missing_values: _Optional[_Iterable[str]] = ..., date_format: _Optional[str] = ..., missing_label: _Optional[str] = ...) -> None: ...
 
 class NetworkSpec(_message.Message):
     __slots__ = ("loss", "layers", "label_smoothing", "delta", "quantile", "input_dropout")

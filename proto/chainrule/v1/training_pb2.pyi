@@ -41,7 +41,7 @@ class Metrics(_message.Message):
     def __init__(self, values: _Optional[_Mapping[str, float]] = ...) -> None: ...
 
 class Job(_message.Message):
-    __slots__ = ("id", "name", "state", "reason", "version", "steps", "epoch", "workers", "metrics", "weights_sha256", "created", "started", "finished", "samples_per_second", "events", "max_workers", "layers", "health", "blocked", "spec", "confusion")
+    __slots__ = ("id", "name", "state", "reason", "version", "steps", "epoch", "workers", "metrics", "weights_sha256", "created", "started", "finished", "samples_per_second", "events", "max_workers", "layers", "health", "loss_unit", "labels", "min_workers", "blocked", "spec", "confusion")
     class MetricsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -74,6 +74,9 @@ class Job(_message.Message):
     MAX_WORKERS_FIELD_NUMBER: _ClassVar[int]
     LAYERS_FIELD_NUMBER: _ClassVar[int]
     HEALTH_FIELD_NUMBER: _ClassVar[int]
+    LOSS_UNIT_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    MIN_WORKERS_FIELD_NUMBER: _ClassVar[int]
     BLOCKED_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
     CONFUSION_FIELD_NUMBER: _ClassVar[int]
@@ -95,10 +98,13 @@ class Job(_message.Message):
     max_workers: int
     layers: _containers.RepeatedCompositeFieldContainer[LayerFigures]
     health: Health
+    loss_unit: str
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    min_workers: int
     blocked: bool
     spec: _job_spec_pb2.JobSpec
     confusion: _containers.MessageMap[str, Metrics]
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[_Union[JobState, str]] = ..., reason: _Optional[str] = ..., version: _Optional[int] = ..., steps: _Optional[int] = ..., epoch: _Optional[int] = ..., workers: _Optional[int] = ..., metrics: _Optional[_Mapping[str, Metrics]] = ..., weights_sha256: _Optional[str] = ..., created: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., started: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., finished: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., samples_per_second: _Optional[float] = ..., events: _Optional[int] = ..., max_workers: _Optional[int] = ..., layers: _Optional[_Iterable[_Union[LayerFigures, _Mapping]]] = ..., health: _Optional[_Union[Health, _Mapping]] = ..., blocked: bool = ..., spec: _Optional[_Union[_job_spec_pb2.JobSpec, _Mapping]] = ..., confusion: _Optional[_Mapping[str, Metrics]] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[_Union[JobState, str]] = ..., reason: _Optional[str] = ..., version: _Optional[int] = ..., steps: _Optional[int] = ..., epoch: _Optional[int] = ..., workers: _Optional[int] = ..., metrics: _Optional[_Mapping[str, Metrics]] = ..., weights_sha256: _Optional[str] = ..., created: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., started: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., finished: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., samples_per_second: _Optional[float] = ..., events: _Optional[int] = ..., max_workers: _Optional[int] = ..., layers: _Optional[_Iterable[_Union[LayerFigures, _Mapping]]] = ..., health: _Optional[_Union[Health, _Mapping]] = ..., loss_unit: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., min_workers: _Optional[int] = ..., blocked: bool = ..., spec: _Optional[_Union[_job_spec_pb2.JobSpec, _Mapping]] = ..., confusion: _Optional[_Mapping[str, Metrics]] = ...) -> None: ...
 
 class Health(_message.Message):
     __slots__ = ("level", "word", "sentence")
@@ -259,16 +265,18 @@ class GetRecordRequest(_message.Message):
     def __init__(self, job_id: _Optional[str] = ..., first: _Optional[int] = ..., last: _Optional[int] = ...) -> None: ...
 
 class RecordHeader(_message.Message):
-    __slots__ = ("spec", "job", "data_sha256", "machines")
+    __slots__ = ("spec", "job", "data_sha256", "machines", "data")
     SPEC_FIELD_NUMBER: _ClassVar[int]
     JOB_FIELD_NUMBER: _ClassVar[int]
     DATA_SHA256_FIELD_NUMBER: _ClassVar[int]
     MACHINES_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
     spec: _job_spec_pb2.JobSpec
     job: Job
     data_sha256: str
     machines: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, spec: _Optional[_Union[_job_spec_pb2.JobSpec, _Mapping]] = ..., job: _Optional[_Union[Job, _Mapping]] = ..., data_sha256: _Optional[str] = ..., machines: _Optional[_Iterable[str]] = ...) -> None: ...
+    data: str
+    def __init__(self, spec: _Optional[_Union[_job_spec_pb2.JobSpec, _Mapping]] = ..., job: _Optional[_Union[Job, _Mapping]] = ..., data_sha256: _Optional[str] = ..., machines: _Optional[_Iterable[str]] = ..., data: _Optional[str] = ...) -> None: ...
 
 class StepRecord(_message.Message):
     __slots__ = ("version", "loss", "layers", "partials")
@@ -321,14 +329,20 @@ class PredictRequest(_message.Message):
     def __init__(self, job_id: _Optional[str] = ..., arrow_batch: _Optional[bytes] = ...) -> None: ...
 
 class PredictResponse(_message.Message):
-    __slots__ = ("classes", "outputs", "values")
+    __slots__ = ("classes", "outputs", "values", "dtype", "warnings", "names")
     CLASSES_FIELD_NUMBER: _ClassVar[int]
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     VALUES_FIELD_NUMBER: _ClassVar[int]
+    DTYPE_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    NAMES_FIELD_NUMBER: _ClassVar[int]
     classes: _containers.RepeatedScalarFieldContainer[str]
     outputs: int
     values: bytes
-    def __init__(self, classes: _Optional[_Iterable[str]] = ..., outputs: _Optional[int] = ..., values: _Optional[bytes] = ...) -> None: ...
+    dtype: str
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    names: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, classes: _Optional[_Iterable[str]] = ..., outputs: _Optional[int] = ..., values: _Optional[bytes] = ..., dtype: _Optional[str] = ..., warnings: _Optional[_Iterable[str]] = ..., names: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class UploadHeader(_message.Message):
     __slots__ = ("name", "file_name", "size", "sha256")
@@ -383,10 +397,26 @@ class ListDatasetsResponse(_message.Message):
     def __init__(self, datasets: _Optional[_Iterable[_Union[Dataset, _Mapping]]] = ...) -> None: ...
 
 class DescribeDatasetRequest(_message.Message):
-    __slots__ = ("name",)
+    __slots__ = ("name", "format", "delimiter", "header", "encoding", "decimal", "thousands", "missing_values", "date_format")
     NAME_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    DELIMITER_FIELD_NUMBER: _ClassVar[int]
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    ENCODING_FIELD_NUMBER: _ClassVar[int]
+    DECIMAL_FIELD_NUMBER: _ClassVar[int]
+    THOUSANDS_FIELD_NUMBER: _ClassVar[int]
+    MISSING_VALUES_FIELD_NUMBER: _ClassVar[int]
+    DATE_FORMAT_FIELD_NUMBER: _ClassVar[int]
     name: str
-    def __init__(self, name: _Optional[str] = ...) -> None: ...
+    format: str
+    delimiter: str
+    header: bool
+    encoding: str
+    decimal: str
+    thousands: str
+    missing_values: _containers.RepeatedScalarFieldContainer[str]
+    date_format: str
+    def __init__(self, name: _Optional[str] = ..., format: _Optional[str] = ..., delimiter: _Optional[str] = ..., header: bool = ..., encoding: _Optional[str] = ..., decimal: _Optional[str] = ..., thousands: _Optional[str] = ..., missing_values: _Optional[_Iterable[str]] = ..., date_format: _Optional[str] = ...) -> None: ...
 
 class DescribeDatasetResponse(_message.Message):
     __slots__ = ("description",)

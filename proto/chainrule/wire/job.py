@@ -73,6 +73,8 @@ class Job:
     events: int = 0
     layers: tuple[LayerFigures, ...] = ()
     health: Health | None = None
+    loss_unit: str = ""
+    labels: tuple[str, ...] = ()
     blocked: bool = False
     spec: JobSpec | None = None
 

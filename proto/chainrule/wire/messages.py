@@ -50,6 +50,8 @@ def job_to_message(job: Job) -> training_pb2.Job:
         events=job.events,
         layers=[layer.message() for layer in job.layers],
         health=None if job.health is None else training_pb2.Health(**asdict(job.health)),
+        loss_unit=job.loss_unit,
+        labels=job.labels,
         blocked=job.blocked,
         spec=None if job.spec is None else spec_to_message(job.spec),
     )
@@ -78,6 +80,8 @@ def job_from_message(message: training_pb2.Job) -> Job:
         events=message.events,
         layers=tuple(map(LayerFigures.from_message, message.layers)),
         health=_health(message.health) if message.HasField("health") else None,
+        loss_unit=message.loss_unit,
+        labels=tuple(message.labels),
         blocked=message.blocked,
         spec=spec_from_message(message.spec) if message.HasField("spec") else None,
     )

@@ -1,10 +1,13 @@
 """The types of a job's fields: what each may hold. Numbers of the mathematics must be numbers in float32, too."""
 
 import math
+from datetime import datetime
 from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import AfterValidator, PlainValidator, StringConstraints
+
+from chainrule.wire.suggestions import did_you_mean
 
 LEAST, MOST = 1e-20, 1e30
 """Bounds of what is multiplied, added or divided by in float32, whose normal numbers lie between 1.2e-38 and 3.4e38.
@@ -23,7 +26,7 @@ def one_of(*names: str) -> AfterValidator:
 
     def check(value: str) -> str:
         if value not in names:
-            raise ValueError(f"must be one of {', '.join(names)}")
+            raise ValueError(f"must be one of {', '.join(names)}{did_you_mean(value, names)}")
         return value
 
     return AfterValidator(check)
@@ -56,6 +59,22 @@ def _class_weights(value: Any) -> Any:
     return {name: float(number) for name, number in value.items()} if isinstance(value, dict) else value
 
 
+def _words(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words; a message cannot carry an empty list, and an empty text is missing in any case."""
+    return words or ("",)
+
+
+def _date_format(text: str) -> str:
+    day = datetime(2030, 12, 31, 23, 59, 58)
+    try:
+        back = datetime.strptime(day.strftime(text), text)
+    except ValueError as error:
+        raise ValueError(f"must be a format of strptime, as %d.%m.%Y: {error}") from None
+    if back.date() != day.date():
+        raise ValueError("must name day, month and year, as %d.%m.%Y")
+    return text
+
+
 def _delimiter(text: str) -> str:
     if len(text.encode()) != 1 or text in '"\r\n':
         raise ValueError("must be one character, as , or ; or a tab")
@@ -66,6 +85,8 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterVali
 Source = Annotated[str, StringConstraints(min_length=1)]
 Columns = Annotated[tuple[Source, ...], MinLen(1)]
 Delimiter = Annotated[str, AfterValidator(_delimiter)]
+Words = Annotated[tuple[str, ...], AfterValidator(_words)]
+DateFormat = Annotated[str, AfterValidator(_date_format)]
 ClassWeights = Annotated[str | dict[str, float], PlainValidator(_class_weights)]
 
 Count = Annotated[int, Ge(1), Le(2**31 - 1)]

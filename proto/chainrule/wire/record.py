@@ -1,6 +1,8 @@
 """What is on record of a job, by which a replay of it is judged."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
+from typing import Any
 
 from chainrule.v1 import training_pb2 as pb
 from chainrule.wire.job import Job
@@ -34,12 +36,16 @@ class StepRecord:
 
 @dataclass(frozen=True)
 class RecordHeader:
-    """The job, what it was asked to do, its data, and the kinds of machines that have taken part."""
+    """The job, what it was asked to do, its data, and the kinds of machines that have taken part.
+
+    `data` is the document of a DatasetSummary; empty where the service is an older one.
+    """
 
     spec: JobSpec
     job: Job
     data_sha256: str
     machines: tuple[str, ...]
+    data: dict[str, Any] = field(default_factory=dict)
 
     def message(self) -> pb.RecordHeader:
         """Return the message of the header."""
@@ -48,10 +54,12 @@ class RecordHeader:
             job=job_to_message(self.job),
             data_sha256=self.data_sha256,
             machines=self.machines,
+            data=json.dumps(self.data),
         )
 
     @classmethod
     def from_message(cls, message: pb.RecordHeader) -> "RecordHeader":
         """Return the header of a message."""
         spec, job = spec_from_message(message.spec), job_from_message(message.job)
-        return cls(spec, job, message.data_sha256, tuple(message.machines))
+        data = json.loads(message.data) if message.data else {}
+        return cls(spec, job, message.data_sha256, tuple(message.machines), data)

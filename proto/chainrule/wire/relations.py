@@ -35,6 +35,10 @@ def _data(document: Mapping[str, Any]) -> Iterator[Violation]:
         yield Violation("data.label", "is missing")
     if label is not None and labels:
         yield Violation("data.labels", "stands beside data.label: give one of them")
+    if data.get("thousands") is not None and data["thousands"] == data.get("decimal", "."):
+        yield Violation(
+            "data.thousands", f"is {data['thousands']!r}, the decimal mark: set data.decimal to the other one"
+        )
     name = _get(document, "network.loss", spec.NetworkSpec.loss)
     loss = LOSSES.get(name) if isinstance(name, str) else None
     if loss and loss.classes and isinstance(labels, Sequence) and len(labels) > 1:

@@ -8,25 +8,40 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from chainrule.nn import ACTIVATIONS, CLIPPINGS, INITIALIZERS, LOSSES, OPTIMIZERS, SCHEDULES, Network
-from chainrule.wire.suggestions import did_you_mean
+from chainrule.wire.ranges import (
+    ClassWeights,
+    Columns,
+    Count,
+    CountOrNone,
+    DateFormat,
+    Decay,
+    Delimiter,
+    DropoutRate,
+    Fraction,
+    Magnitude,
+    NotNegative,
+    Quantile,
+    Seconds,
+    Share,
+    Source,
+    Strength,
+    Text,
+    Words,
+    one_of,
+)
+from chainrule.wire.units import scales_targets
 
 MOST_SHARDS = 65536
 SCALINGS = ("standardize", "min_max", "none")
 FORMATS = ("csv", "tsv", "jsonl", "parquet", "arrow", "npy", "npz", "idx")
-COLUMN_KINDS = ("number", "category", "date")
+COLUMN_KINDS = ("number", "category", "date", "time", "boolean")
 MISSING = ("refuse", "median", "mean")
+MISSING_LABEL = ("refuse", "drop")
+ENCODINGS = ("utf-8", "utf-16", "windows-1252", "latin-1")
+THOUSANDS = (",", ".", " ", "'", "_", "\u00a0", "\u202f")
 SCHEDULE_NAMES = (*SCHEDULES, "plateau")
 WIRES = ("float32", "bfloat16")
 METRICS = ("validation_loss", "validation_accuracy", "train_loss")
-
-
-def _one_of(*names: str) -> AfterValidator:
-    def check(value: str) -> str:
-        if value not in names:
-            raise ValueError(f"must be one of {', '.join(names)}{did_you_mean(value, names)}")
-        return value
-
-    return AfterValidator(check)
 
 
 _strict = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -48,7 +63,13 @@ class DataSpec:
     stratify: bool = True
     format: Annotated[str, one_of(*FORMATS)] | None = None
     delimiter: Delimiter | None = None
-    header: bool = True
+    header: bool | None = None
+    encoding: Annotated[str, one_of(*ENCODINGS)] | None = None
+    decimal: Annotated[str, one_of(".", ",")] = "."
+    thousands: Annotated[str, one_of(*THOUSANDS)] | None = None
+    missing_values: Words | None = None
+    date_format: DateFormat | None = None
+    missing_label: Annotated[str, one_of(*MISSING_LABEL)] = "refuse"
     unpack_limit: Annotated[int, Ge(1), Le(2**63 - 1)] = 2**36
     columns: Columns | None = None
     ignore: Columns | None = None
@@ -57,7 +78,7 @@ class DataSpec:
     most_categories: Annotated[int, Ge(1), Le(10_000)] = 100
     hash_buckets: Annotated[int, Ge(1), Le(10_000)] = 64
     scaling: Annotated[str, one_of(*SCALINGS)] = "standardize"
-    target_scaling: Annotated[str, one_of("standardize", "none")] = "none"
+    target_scaling: Annotated[str, one_of("standardize", "none")] | None = None
     class_weights: ClassWeights | None = None
     weight: Source | None = None
 
@@ -235,6 +256,11 @@ class JobSpec:
     clipping: ClippingSpec = Field(default_factory=ClippingSpec)
     schedule: ScheduleSpec = Field(default_factory=ScheduleSpec)
     early_stopping: EarlyStoppingSpec | None = None
+
+    @property
+    def scales_targets(self) -> bool:
+        """Whether the loss compares standardized labels."""
+        return scales_targets(self.network.loss, self.data.target_scaling)
 
     @property
     def shards(self) -> int:

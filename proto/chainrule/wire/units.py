@@ -1,12 +1,11 @@
 """In which unit a job's loss is measured: it follows from the loss and from the scaling of the label. Pure."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
-from chainrule.wire.spec import JobSpec
+from chainrule.nn import LOSSES
 
-SCALABLE = ("mse", "huber", "mean_absolute_error", "quantile")
-"""The losses of numbers of any range: where data.target_scaling is not given, their labels are standardized."""
 _NAMES = {
     "mse": "mse",
     "huber": "Huber loss",
@@ -21,9 +20,10 @@ _LIKELIHOODS = {
 }
 
 
-def scales_targets(spec: JobSpec) -> bool:
-    """Whether the loss compares standardized labels."""
-    return _scales(spec.network.loss, spec.data.target_scaling)
+def scales_targets(loss: str, target_scaling: str | None) -> bool:
+    """Whether labels are standardized: by default, for a loss of numbers of any range."""
+    any_number = not LOSSES[loss].classes and LOSSES[loss].domain == (-math.inf, math.inf)
+    return any_number if target_scaling is None else target_scaling == "standardize"
 
 
 def loss_unit(document: Mapping[str, Any]) -> str:
@@ -36,7 +36,7 @@ def loss_unit(document: Mapping[str, Any]) -> str:
     if loss in _LIKELIHOODS:
         return _LIKELIHOODS[loss] + (", summed over the labels" if several else "")
     plural = "s" if several else ""
-    if _scales(loss, document.get("data", {}).get("target_scaling")):
+    if scales_targets(loss, document.get("data", {}).get("target_scaling")):
         text = f"{_NAMES[loss]} of the standardized label{plural}"
     else:
         text = f"{_NAMES[loss]}, label{_POWERS[loss]}"
@@ -47,7 +47,3 @@ def labels(document: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the columns that the job of a document predicts."""
     data = document.get("data", {})
     return tuple(data.get("labels") or ((data["label"],) if data.get("label") else ()))
-
-
-def _scales(loss: str, target_scaling: str | None) -> bool:
-    return loss in SCALABLE if target_scaling is None else target_scaling == "standardize"

@@ -55,7 +55,11 @@ def parse_spec(document: Mapping[str, Any]) -> spec.JobSpec:
     violations, parsed = [], None
     try:
         # TOML knows dates, JSON does not; as an empty object one is wrong wherever it stands.
-        parsed = _adapter.validate_json(json.dumps(document, default=lambda _: {}))
+        text = json.dumps(document, default=lambda _: {})
+    except RecursionError:
+        raise InvalidJob([Violation("", "the job is nested too deeply")]) from None
+    try:
+        parsed = _adapter.validate_json(text)
     except ValidationError as error:
         violations = [_violation(detail) for detail in error.errors() if not _follows(detail, error.errors())]
     wrong = {violation.path for violation in violations}

@@ -1,14 +1,24 @@
 """All rows of a source as blocks, wherever they are held, and how work is done on them."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from chainrule.data.faults import Faulty
 from chainrule.data.files import File, Roots
-from chainrule.data.fragments import Dialect, Fragment
-from chainrule.data.sources import Failed, format_of, hash_of, look_up, no_rows, read_blocks, scan
-from chainrule.data.surveys import Survey, together
+from chainrule.data.fragments import Dialect, Fragment, Selection
+from chainrule.data.sources import (
+    TEXTUAL,
+    Empty,
+    Failed,
+    format_of,
+    hash_of,
+    no_rows,
+    open_source,
+    read_blocks,
+    scan,
+)
+from chainrule.data.surveys import Survey
 from chainrule.wire.errors import InvalidData
 
 
@@ -64,36 +74,69 @@ class Block:
         return error.fault.found(self.fragment.file.name, self.row_of_file + 1)
 
 
-def read_source(
-    source: str, dialect: Dialect, keep: Sequence[str], tasks: Tasks, roots: Roots, start: int = 0
-) -> tuple[list[Block], str]:
-    """Return all rows of a source, numbered from `start`, and the SHA-256 of its bytes. Raises InvalidData.
+@dataclass(frozen=True)
+class Source:
+    """All rows of a source as blocks, the SHA-256 of its bytes, how it was read, and warnings for people."""
 
-    The surveys have the columns to `keep` themselves. A column of text that is numbers in some blocks is text in all.
+    blocks: list[Block]
+    sha256: str
+    dialect: Dialect
+    warnings: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+
+Wordy: TypeAlias = Callable[[Sequence["Block"]], Iterable[str]]
+"""Given all blocks, the columns whose own words are wanted."""
+
+
+def read_source(
+    source: str,
+    dialect: Dialect,
+    selection: Selection,
+    tasks: Tasks,
+    roots: Roots,
+    keep: Sequence[str] = (),
+    start: int = 0,
+    wordy: Wordy = lambda _: (),
+    columns: Collection[str] = (),
+) -> Source:
+    """Return all rows of a source, numbered from `start`. Raises InvalidData.
+
+    Where a header line lacks some of the `columns`, its delimiter and encoding are not those of the dialect.
+
+    The surveys have the columns to `keep` themselves. Where texts became numbers of which `wordy` wants the words, all
+    is read again.
     """
-    files = look_up(source, roots)
+    files, dialect, reasons = open_source(source, dialect, roots, columns)
     digests: list[tuple[File, str]] = []
+    warnings: list[str] = []
 
     def fragments() -> Iterator[Fragment]:
         for file, found in zip(files, tasks.stream(scan, ((file, dialect) for file in files)), strict=True):
             for item in map(tasks.get, found):
-                if isinstance(item, str):
-                    digests.append((file, item))
+                if isinstance(item, Fragment):
+                    yield replace(item, selection=selection)
+                elif isinstance(item, Empty):
+                    warnings.append(item.warning)
                 else:
-                    yield item
+                    digests.append((file, item))
 
     blocks = list(_read(fragments(), dialect, keep, tasks, start))
     if not blocks:
         raise no_rows(source)
-    mixed = tuple(name for name, kind in _kinds(blocks).items() if kind == "mixed")
-    if mixed and all(block.fragment.names for block in blocks):
-        again = [replace(fragment, as_text=mixed) for fragment in _fragments(blocks)]
+    textual = format_of(files[0], dialect) in TEXTUAL
+    lost = [name for name in wordy(blocks) if textual and _has_numbers(blocks, name)]
+    if lost:
+        selection = replace(selection, text=selection.text | set(lost))
+        again = [replace(fragment, selection=selection) for fragment in _fragments(blocks)]
         blocks = list(_read(again, dialect, keep, tasks, start))
-    elif mixed:
-        raise InvalidData(f"{source}: column {mixed[0]!r} holds texts or dates in some rows, numbers in others")
     if format_of(files[0], dialect) != "jsonl":  # whose rows need not name what is missing
-        _check_columns(blocks)
-    return blocks, hash_of(digests)
+        _check_columns(blocks, selection)
+    return Source(blocks, hash_of(digests), dialect, tuple(warnings), reasons)
+
+
+def _has_numbers(blocks: Sequence[Block], name: str) -> bool:
+    return any(block.survey.column(name).families - {"text"} for block in blocks)
 
 
 def _read(
@@ -124,18 +167,16 @@ def _fragments(blocks: Sequence[Block]) -> list[Fragment]:
 
 
 def names_of(blocks: Iterable[Block]) -> tuple[str, ...]:
-    """Return the columns' names, in the order in which they are first met."""
-    return tuple(dict.fromkeys(name for block in blocks for name in block.survey.columns))
+    """Return the names of all columns, in the order in which they are first met."""
+    return tuple(dict.fromkeys(name for block in blocks for name in block.survey.names))
 
 
-def _kinds(blocks: Sequence[Block]) -> dict[str, str]:
-    return {name: together([block.survey.column(name) for block in blocks]).kind for name in names_of(blocks)}
-
-
-def _check_columns(blocks: Sequence[Block]) -> None:
-    """Raise InvalidData where a file lacks a column that the first one has."""
+def _check_columns(blocks: Sequence[Block], selection: Selection) -> None:
+    """Raise InvalidData where a file lacks a column that the first one has and that is read."""
+    wanted = [name for name in blocks[0].survey.names if selection.wants(name)]
     for block in blocks:
-        lacking = [name for name in names_of(blocks[:1]) if name not in block.survey.columns]
+        there = set(block.survey.names)
+        lacking = [name for name in wanted if name not in there]
         if lacking:
             first = blocks[0].fragment.file.name
             raise InvalidData(f"{block.fragment.file.name} has no column {lacking[0]!r}, which {first} has")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple, TypeAlias
 
-from chainrule.data.tables import MISSING_WORDS
+from chainrule.data.values import MISSING_WORDS
 
 MOST_CELLS = 50_000
 """Splitting stops behind the row that reaches this number of cells."""

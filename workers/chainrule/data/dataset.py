@@ -1,7 +1,8 @@
 """A job's data -> its data shards, and what the rest of the system must know of them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from hashlib import sha256 as hash_bytes
 from typing import Any
 
@@ -9,21 +10,35 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from chainrule.data.blocks import Block, Inline, Tasks, read_source
-from chainrule.data.columns import check_numbers, choose_columns, warnings_of
+from chainrule.data.blocks import Block, Inline, Source, Tasks, names_of, read_source
+from chainrule.data.columns import (
+    LARGEST_STEP,
+    Column,
+    check_numbers,
+    choose_columns,
+    selection_of,
+    warnings_of,
+    wordy_columns,
+)
 from chainrule.data.dealing import Part, make_shards
 from chainrule.data.encoders import Encoder, NumberEncoder
 from chainrule.data.files import Roots
 from chainrule.data.fitting import fit
+from chainrule.data.fragments import Dialect, Selection
 from chainrule.data.labels import Targets, class_factors, find_targets, find_weights
+from chainrule.data.numpy_parts import HELD_OUT
 from chainrule.data.preprocessing import Preprocessing
+from chainrule.data.reading import Reading
 from chainrule.data.scaling import Moments, Scaling
 from chainrule.data.shards import Rows, split_rows, steps_per_epoch
 from chainrule.data.sources import dialect_of
+from chainrule.data.values import ValueFormat
 from chainrule.nn import LOSSES, Array, Network
-from chainrule.wire.errors import InvalidJob, Violation
+from chainrule.wire.errors import InvalidData, InvalidJob, Violation
 from chainrule.wire.spec import JobSpec
 
+RULES = "3"
+"""Rises when the same job would be trained to other bits, by its data or by its steps."""
 GROUP_BYTES = 64 << 20
 """So much of X is made by one task at most, unless one shard has more."""
 
@@ -33,7 +48,7 @@ class DatasetSummary:
     """What is known once the data has been read: inputs, classes (none for regression), rows, scaling, hash.
 
     `columns` are the raw ones; where no `encoders` are given, each is a number. `scaling` is of the network's inputs,
-    `target_scaling` of the numbers that it predicts.
+    `target_scaling` of the numbers that it predicts. `notes` say how the files were read, `reading` is that.
     """
 
     columns: tuple[str, ...]
@@ -47,11 +62,15 @@ class DatasetSummary:
     encoders: tuple[Encoder, ...] = ()
     target_scaling: Scaling | None = None
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    reading: Reading = field(default_factory=Reading)
+    rules: str = RULES
 
     @property
     def preprocessing(self) -> Preprocessing:
         """What makes the network's inputs of raw rows."""
-        return Preprocessing(self.encoders or tuple(NumberEncoder(name) for name in self.columns), self.scaling)
+        encoders = self.encoders or tuple(NumberEncoder(name) for name in self.columns)
+        return Preprocessing(encoders, self.scaling, self.reading.values)
 
     def network(self, spec: JobSpec) -> Network:
         """Return the job's network with the sizes n^0 and n^N that the data gives."""
@@ -72,7 +91,9 @@ class DatasetSummary:
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> "DatasetSummary":
-        """Return the summary of a document."""
+        """Return the summary of a document; of one that version 1 has written, with what it could not say."""
+        if "reading" not in document:
+            document = document | {"reading": asdict(Reading(values=ValueFormat(legacy=True))), "rules": ""}
         return TypeAdapter(cls).validate_python(document)
 
 
@@ -83,15 +104,18 @@ def load_dataset(spec: JobSpec, tasks: Tasks | None = None, roots: Roots = None)
     fit the data. The result is the same whoever does the work.
     """
     tasks = tasks or Inline()
-    blocks, rows, sha256 = _read(spec, tasks, roots)
-    columns = choose_columns(spec, blocks)
-    check_numbers(spec, columns, blocks, tasks)
-    targets, weights = find_targets(spec, blocks, rows), find_weights(spec, blocks)
-    training, validation = _deal(spec, targets, rows, blocks[-1].stop)
+    training_source, blocks, sha256 = _read(spec, tasks, roots)
+    rows, format = training_source.blocks[-1].stop, training_source.dialect.values
+    columns = choose_columns(spec, training_source.blocks)
+    _check_validation(spec, columns, blocks[len(training_source.blocks) :])
+    weights = find_weights(spec, blocks, format)
+    targets = find_targets(spec, blocks, rows, format, weights)
+    check_numbers(spec, columns, blocks, tasks, format, targets.kept)
+    training, validation = _deal(spec, targets, rows)
     in_training = np.zeros(rows, np.bool_)
     in_training[np.concatenate(training)] = True
     check_fit(spec, sum(map(len, training)), sum(map(len, validation)), targets.outputs)
-    preprocessing = fit(spec, columns, blocks, in_training, tasks)
+    preprocessing = fit(spec, columns, blocks, in_training, tasks, format)
     target_scaling = _target_scaling(spec, targets, in_training)
     parts = list(_parts(spec, targets, weights, training, validation, target_scaling))
     shards, hashes = _make_shards(blocks, preprocessing, parts, tasks)
@@ -106,37 +130,83 @@ def load_dataset(spec: JobSpec, tasks: Tasks | None = None, roots: Roots = None)
         sha256_of_shards=tuple(hashes),
         encoders=preprocessing.encoders,
         target_scaling=target_scaling,
-        warnings=warnings_of(columns, blocks),
+        warnings=(*_row_warnings(spec, targets), *training_source.warnings, *warnings_of(spec, columns, blocks)),
+        notes=_notes(spec, training_source),
+        reading=Reading.of(training_source, spec),
     )
     return summary, shards
 
 
-def _read(spec: JobSpec, tasks: Tasks, roots: Roots) -> tuple[list[Block], int, str]:
-    """Return the blocks, how many rows of them are not of the validation file, and the data's hash."""
-    keep, dialect = [*spec.data.targets, *filter(None, [spec.data.weight])], dialect_of(spec)
-    blocks, sha256 = read_source(spec.data.train, dialect, keep, tasks, roots)
-    rows = blocks[-1].stop
+def _read(spec: JobSpec, tasks: Tasks, roots: Roots) -> tuple[Source, list[Block], str]:
+    """Return the training source, the blocks of it and of the validation file, and the data's hash."""
+    keep, selection = [*spec.data.targets, *filter(None, [spec.data.weight])], selection_of(spec)
+    wordy = partial(wordy_columns, spec)
+    training = read_source(spec.data.train, dialect_of(spec), selection, tasks, roots, keep, wordy=wordy)
     if spec.data.validation is None:
-        return blocks, rows, sha256
-    more, other = read_source(spec.data.validation, dialect, keep, tasks, roots, rows)
-    return blocks + more, rows, hash_bytes(f"{sha256} {other}".encode()).hexdigest()
+        return training, training.blocks, training.sha256
+    dialect, selection = _validation_reading(spec, training, selection)
+    rows = training.blocks[-1].stop
+    needed = selection.columns or ()
+    more = read_source(spec.data.validation, dialect, selection, tasks, roots, keep, rows, columns=needed)
+    sha256 = hash_bytes(f"{training.sha256} {more.sha256}".encode()).hexdigest()
+    return training, training.blocks + more.blocks, sha256
 
 
-def _deal(spec: JobSpec, targets: Targets, rows: int, all_rows: int) -> tuple[list[Rows], list[Rows]]:
-    """Return the training rows and the validation rows of each shard."""
+def _validation_reading(spec: JobSpec, training: Source, selection: Selection) -> tuple[Dialect, Selection]:
+    """Return how the validation file is read: as the training data was, each column as what it is there."""
+    columns = choose_columns(spec, training.blocks)
+    words = {column.name for column in columns if column.kind != "number"}
+    same = spec.data.validation == spec.data.train
+    dialect = replace(training.dialect, format=spec.data.format, part=HELD_OUT if same else training.dialect.part)
+    needed = frozenset({column.name for column in columns} | {*spec.data.targets, *filter(None, [spec.data.weight])})
+    return dialect, Selection(needed, text=selection.text | words)
+
+
+def _check_validation(spec: JobSpec, columns: Sequence[Column], blocks: Sequence[Block]) -> None:
+    """Raise InvalidData where the validation file lacks a column that training has."""
+    needed = [*(column.name for column in columns), *spec.data.targets, *filter(None, [spec.data.weight])]
+    lacking = [name for name in needed if name not in names_of(blocks)] if blocks else []
+    if lacking and not all(each.survey.names == () for each in blocks):
+        raise InvalidData(f"{spec.data.validation} has no column {lacking[0]!r}, which {spec.data.train} has")
+
+
+def _notes(spec: JobSpec, source: Source) -> tuple[str, ...]:
+    """Return how the data was read where the job leaves it open."""
+    given = spec.data.header is not None and spec.data.delimiter is not None
+    return () if given or not source.reasons else ("; ".join(source.reasons),)
+
+
+def _row_warnings(spec: JobSpec, targets: Targets) -> tuple[str, ...]:
+    labels, sentences = ", ".join(map(repr, spec.data.targets)), []
+    if targets.unlabelled:
+        rows = f"{targets.unlabelled:,} of {len(targets.kept):,} rows"
+        sentences.append(f"{rows} have no value of the label {labels} and are left out")
+    if targets.Y.ndim == 2 and not targets.classes and not spec.scales_targets:
+        Y = targets.Y[targets.kept]
+        steps, deviations = np.spacing(np.abs(Y).max(axis=0).astype(np.float32)), Y.std(axis=0)
+        if (steps > LARGEST_STEP * deviations)[deviations > 0].any():
+            way = 'data.target_scaling = "standardize" keeps them'
+            sentences.append(f"float32 does not hold the differences of the label {labels}: {way}")
+    return tuple(sentences)
+
+
+def _deal(spec: JobSpec, targets: Targets, rows: int) -> tuple[list[Rows], list[Rows]]:
+    """Return the training rows and the validation rows of each shard; rows that do not count are in neither."""
     data, seed = spec.data, spec.training.seed
+    kept = np.flatnonzero(targets.kept[:rows])
     if data.validation is not None:
-        training, _ = split_rows(rows, 0.0, spec.shards, seed)
-        return training, np.array_split(np.arange(rows, all_rows), spec.shards)
-    strata = targets.strata if data.stratify else None
-    return split_rows(rows, data.validation_fraction, spec.shards, seed, strata)
+        training, _ = split_rows(len(kept), 0.0, spec.shards, seed)
+        held = rows + np.flatnonzero(targets.kept[rows:])
+        return [kept[part] for part in training], np.array_split(held, spec.shards)
+    strata = targets.strata[:rows][kept] if data.stratify and targets.strata is not None else None
+    training, validation = split_rows(len(kept), data.validation_fraction, spec.shards, seed, strata)
+    return [kept[part] for part in training], [kept[part] for part in validation]
 
 
 def _target_scaling(spec: JobSpec, targets: Targets, training: NDArray[np.bool_]) -> Scaling | None:
-    if spec.data.target_scaling == "none":
+    if targets.classes or not spec.scales_targets:
         return None
-    Y = targets.Y[: len(training)][training].astype(np.float64)
-    return Scaling.fit(spec.data.target_scaling, [Moments.of(y) for y in Y.T])
+    return Scaling.fit("standardize", [Moments.of(y) for y in targets.Y[: len(training)][training].T])
 
 
 def _parts(
@@ -151,12 +221,19 @@ def _parts(
     if spec.data.class_weights is not None:
         factors = class_factors(spec, targets, np.sort(np.concatenate(training)))
     for own, held in zip(training, validation, strict=True):
-        Y, held_Y = (scaling.apply(y.astype(np.float64)) if scaling else y for y in (targets.Y[own], targets.Y[held]))
+        Y, held_Y = (_scaled(targets.Y[rows], scaling) for rows in (own, held))
         counted = None if weights is None else weights[own]
         if factors is not None:
             of_classes = factors[targets.Y[own]].astype(np.float32)
             counted = of_classes if counted is None else counted * of_classes
         yield Part(own, Y, counted, held, held_Y, None if weights is None else weights[held])
+
+
+def _scaled(Y: NDArray[Any], scaling: Scaling | None) -> NDArray[Any]:
+    """Return targets as a shard has them: class indices, or numbers that are scaled before they become float32."""
+    if Y.ndim == 1:
+        return Y
+    return scaling.apply(Y.copy()) if scaling else Y.astype(np.float32)
 
 
 def _make_shards(

@@ -1,43 +1,81 @@
 """What is in a source: its columns, over all rows, of which no more than a block is held at a time."""
 
-import csv
-import io
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import TypeAdapter
 
 from chainrule.data.columns import natural_kind
-from chainrule.data.csv_files import first_row
-from chainrule.data.encoders import word_of
-from chainrule.data.faults import Fault, Faulty
-from chainrule.data.fragments import Dialect
-from chainrule.data.sources import format_of, look_up, no_rows, rows_of
-from chainrule.data.surveys import MOST_VALUES, ColumnSurvey, survey, together
-from chainrule.data.tables import number_of, whole
-from chainrule.wire.errors import InvalidData
+from chainrule.data.distinct import Distinct
+from chainrule.data.files import File
+from chainrule.data.fragments import ALL, Dialect, Selection
+from chainrule.data.sources import TEXTUAL, format_of, no_rows, open_source, repeated, rows_of
+from chainrule.data.surveys import MOST_VALUES, ColumnSurvey, look, together
+from chainrule.data.tables import whole
+from chainrule.data.words import coded
 
-DELIMITERS = ",;\t|"
-MOST_TOLD = 10
-"""So many values of a column are named."""
+PLAIN = Dialect()
+MOST_SHOWN = 10
+"""At most so many values of a column are named."""
+
+
+@dataclass(frozen=True)
+class ColumnDescription:
+    """A column: what its rows hold, how many different values these are, and whether they count up row by row.
+
+    `problem` is why the column cannot be an input: the sentence that a job would fail with.
+    """
+
+    survey: ColumnSurvey
+    distinct: float = 0.0
+    ascending: bool = False
+    problem: str = ""
+
+    @property
+    def kind(self) -> str:
+        """Number, boolean, date, time, duration, category, nothing or unusable."""
+        return natural_kind(self.survey)[0]
+
+    @property
+    def sign(self) -> str:
+        """The sign that the column's numbers have."""
+        return natural_kind(self.survey)[1]
+
+    def report(self) -> dict[str, Any]:
+        """Return what a program may want to know, as plain data for JSON."""
+        survey = self.survey
+        limits = {"low": survey.low, "high": survey.high} if survey.low <= survey.high else {}
+        values = dict(survey.values.most_common(MOST_SHOWN))
+        return {
+            "kind": self.kind,
+            "type": min(survey.families, default="nothing") if len(survey.families) < 2 else "mixed",
+            "whole": survey.whole and survey.counts["number"] > 0,
+            "missing": survey.missing,
+            **limits,
+            "different": round(self.distinct),
+            **({"values": values} if values else {}),
+            **({"problem": self.problem} if self.problem else {}),
+        }
 
 
 @dataclass(frozen=True)
 class Description:
-    """A source, how it is to be read, its rows, and each column; `values` of a column counts its most frequent ones."""
+    """A source, how it is to be read and why, its rows, and each column."""
 
     source: str
     format: str
     dialect: Dialect
     rows: int
-    columns: dict[str, ColumnSurvey]
+    columns: dict[str, ColumnDescription]
+    reasons: tuple[str, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """Return the whole description as plain data for JSON, of which `from_document` makes it again."""
-        document: dict[str, Any] = TypeAdapter(Description).dump_python(self)
+        document: dict[str, Any] = TypeAdapter(Description).dump_python(self, mode="json")
         return document
 
     @classmethod
@@ -47,64 +85,97 @@ class Description:
 
     def report(self) -> dict[str, Any]:
         """Return what a program may want to know, as plain data for JSON."""
-        columns = [{"name": name, **_column(each)} for name, each in self.columns.items()]
-        return {"source": self.source, "format": self.format, "rows": self.rows, "columns": columns}
+        columns = [{"name": name, **each.report()} for name, each in self.columns.items()]
+        reading = {name: getattr(self.dialect, name) for name in ("delimiter", "header", "encoding")}
+        known = {name: value for name, value in reading.items() if value is not None}
+        return {"source": self.source, "format": self.format, "rows": self.rows, **known, "columns": columns}
 
     def summary(self) -> str:
         """Return the sentence that ends it."""
         return f"{self.source}: {self.rows:,} rows, {len(self.columns):,} columns, {self.format}"
 
 
-def _column(column: ColumnSurvey) -> dict[str, Any]:
-    """Return what is known of a column."""
-    numbers = {"low": column.low, "high": column.high} if column.low <= column.high else {}
-    values = dict(column.values.most_common(MOST_TOLD))
-    few = {"different": len(column.values)} if 0 < len(column.values) < MOST_VALUES else {}
-    return {"kind": natural_kind(column), "type": column.kind, "missing": column.missing, **numbers, **few} | (
-        {"values": values} if values else {}
-    )
+def describe(source: str, dialect: Dialect = PLAIN) -> Description:
+    """Look at all rows of a source. Raises InvalidData.
 
-
-def describe(source: str) -> Description:
-    """Look at all rows of a source. Raises InvalidData."""
-    dialect, format = guess(source)
-    rows, parts = 0, dict[str, ColumnSurvey]()
-    for block in rows_of(source, dialect):
-        seen = survey(block)
-        for name in dict.fromkeys([*parts, *seen.columns]):
-            here = _counted(block, name, seen.column(name))
-            parts[name] = together([parts.get(name, ColumnSurvey("nothing", rows)), here])
-        rows += seen.rows
+    Columns that are words in some rows and numbers in others are looked at again as texts.
+    """
+    files, settled, reasons = open_source(source, dialect)
+    format = format_of(files[0], settled)
+    rows, columns = _look_through(files, settled)
     if not rows:
         raise no_rows(source)
-    mixed = next((name for name, column in parts.items() if column.kind == "mixed"), None)
-    if mixed is not None:
-        raise InvalidData(f"{source}: column {mixed!r} holds texts or dates in some rows, numbers in others")
-    return Description(source, format, dialect, rows, parts)
+    wordy = [name for name, each in columns.items() if each.kind == "category" and len(each.survey.families) > 1]
+    if wordy and format in TEXTUAL:
+        selection = Selection(frozenset(wordy), text=frozenset(wordy))
+        columns |= _look_through(files, settled, selection)[1]
+    return Description(source, format, replace(settled, values=dialect.values), rows, columns, reasons)
 
 
-def _counted(block: pa.Table, name: str, column: ColumnSurvey) -> ColumnSurvey:
+@dataclass
+class _Column:
+    """What is known of a column so far."""
+
+    surveys: list[ColumnSurvey] = field(default_factory=list)
+    distinct: Distinct = field(default_factory=Distinct)
+    last: float = float("-inf")
+    ascending: bool = True
+    problem: str = ""
+    fault: str = ""
+
+    def take(self, column: Any, name: str, dialect: Dialect, file: File, row: int, earlier: int) -> None:
+        """Look at the column's rows in a block."""
+        seen = look(column, name, dialect.values, count=True)
+        seen = _counted(column, seen) if seen.whole and seen.counts["number"] and "text" not in seen.families else seen
+        if seen.fault is not None and not self.fault:
+            self.fault = str(seen.fault.found(file.name, row + 1))
+        self.surveys = [together([*(self.surveys or [ColumnSurvey(missing=earlier)] * bool(earlier)), seen])]
+        if seen.present and not seen.unusable:
+            self.distinct.add(column)
+        self._follow(column, seen)
+
+    def _follow(self, column: Any, seen: ColumnSurvey) -> None:
+        """Note whether whole numbers still rise from row to row."""
+        numbers = set(seen.counts) == {"number"} and seen.families == {"number"}
+        self.ascending &= numbers and seen.whole and not seen.missing and self.last < seen.low
+        if self.ascending:
+            values = column.to_numpy(zero_copy_only=False)
+            self.ascending = bool((np.diff(values) > 0).all())
+            self.last = float(values[-1])
+
+    def found(self) -> ColumnDescription:
+        """Return what is known in the end."""
+        survey = self.surveys[0]
+        problem = self.problem or (self.fault if natural_kind(survey)[0] == "number" else "")
+        if survey.unusable:
+            problem = f"holds values of type {survey.unusable}, not numbers, texts or dates"
+        return ColumnDescription(survey, self.distinct.count, self.ascending and survey.present > 1, problem)
+
+
+def _look_through(
+    files: tuple[File, ...], dialect: Dialect, selection: Selection = ALL
+) -> tuple[int, dict[str, ColumnDescription]]:
+    rows, columns, first, twice = 0, dict[str, _Column](), frozenset[str](), set[str]()
+    for block, file, row in rows_of(files, dialect, selection, lenient=True):
+        for name in dict.fromkeys([*columns, *block.column_names]):
+            place = block.schema.get_field_index(name)
+            column = whole(block.column(place)) if place >= 0 else pa.nulls(block.num_rows)
+            columns.setdefault(name, _Column()).take(column, name, dialect, file, row, rows)
+            if place < 0 and name in first and format_of(file, dialect) != "jsonl":
+                columns[name].problem = f"{file.name} has no column {name!r}, which {files[0].name} has"
+        rows, first = rows + block.num_rows, first or frozenset(block.column_names)
+        twice.update(repeated(block))
+    for name in twice & set(columns):
+        columns[name].problem = f"has the same name as another column: {name!r}"
+    return rows, {name: column.found() for name, column in columns.items()}
+
+
+def _counted(column: Any, survey: ColumnSurvey) -> ColumnSurvey:
     """Return the survey with how often each whole number comes, as long as there are few of them."""
-    if column.kind not in ("whole", "boolean"):
-        return column
-    counted = pc.value_counts(whole(block.column(name)).drop_null())
-    pairs = counted.slice(0, MOST_VALUES).to_pylist()
-    return replace(column, values=Counter({word_of(pair["values"]): pair["counts"] for pair in pairs}))
-
-
-def guess(source: str) -> tuple[Dialect, str]:
-    """Return how a source is to be read: what its first row tells, where its format leaves it open."""
-    file, plain = look_up(source)[0], Dialect()
-    format = format_of(file, plain)
-    if format not in ("csv", "tsv"):
-        return plain, format
-    try:
-        line = first_row(file, plain)[1].decode(errors="replace")
-        usual = plain.delimiter_of(file)
-        delimiter = usual if usual in line else max(DELIMITERS, key=line.count)
-        cells = next(csv.reader(io.StringIO(line), delimiter=delimiter), [])
-    except (Faulty, csv.Error) as error:
-        fault = error.fault if isinstance(error, Faulty) else Fault(f"is not a CSV file: {error}")
-        raise fault.found(file.name) from None
-    header = not any(number_of(cell) is not None for cell in cells)
-    return Dialect(delimiter=None if delimiter == usual or delimiter not in line else delimiter, header=header), format
+    counted = pc.value_counts(column.drop_null())
+    if len(counted) > MOST_VALUES:
+        return survey
+    codes, words = coded(counted.field("values"), "")
+    counts = counted.field("counts").to_pylist()
+    pairs = {words[code]: counts[i] for i, code in enumerate(codes) if code < len(words)}
+    return replace(survey, values=Counter(pairs))

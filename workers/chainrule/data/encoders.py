@@ -1,44 +1,49 @@
-"""A column of a table -> numbers for the network. Each encoder is fitted once and stored in the model."""
+"""A column of a table -> numbers for the network. Each encoder is fitted once and stored in the model.
 
-from collections.abc import Callable
+What an encoder makes of a value depends on the value and the encoder alone, whatever else is in the column.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
-import pyarrow as pa
 import xxhash
-from numpy.typing import NDArray
 from pydantic import Field
 
 from chainrule.data.faults import Faulty
-from chainrule.data.tables import Numbers, is_text, to_numbers
+from chainrule.data.tables import Numbers, to_numbers
+from chainrule.data.values import STANDARD, ValueFormat
+from chainrule.data.words import Codes, coded, finder, hashed_word
 
-Codes: TypeAlias = NDArray[np.int64]
 NO_NUMBER = "has no number (empty, NA or NaN)"
 OTHER = "(other)"
 """The name of the level for missing and unseen categories."""
+Kind: TypeAlias = Literal["number", "boolean", "date", "time", "duration"]
 
 
 @dataclass(frozen=True)
 class NumberEncoder:
     """A number as it is. `fill` stands for a missing one, and where there was one in training a second number tells.
 
-    With no `fill`, a missing number is refused. A date is its days since 1970.
+    With no `fill`, a missing number is refused. A date is its days since 1970, a time a part of the day, true is 1.
+    `sign` is what all numbers of the column have with them, such as %.
     """
 
     column: str
     fill: float | None = None
     indicator: bool = False
-    kind: Literal["number", "date"] = "number"
+    kind: Kind = "number"
+    sign: str = ""
 
     @property
     def features(self) -> tuple[str, ...]:
         """The names of the numbers that it makes."""
         return (self.column, f"{self.column} is missing") if self.indicator else (self.column,)
 
-    def read(self, column: Any) -> Numbers:
+    def read(self, column: Any, format: ValueFormat = STANDARD) -> Numbers:
         """Return the numbers of a tidy column, NaN where one is missing. Raises Faulty."""
-        values = to_numbers(column, self.column, dates=self.kind == "date")
+        values = to_numbers(column, self.column, self.kind, format, self.sign)
         if self.fill is None and (missing := np.isnan(values)).any():
             raise Faulty(NO_NUMBER, int(missing.argmax()), self.column)
         return values
@@ -54,21 +59,24 @@ class NumberEncoder:
 
 @dataclass(frozen=True)
 class LevelEncoder:
-    """One-hot: a number for each level, 1 where it is the row's, and one for what is missing or unseen."""
+    """One-hot: a number for each level, 1 where it is the row's, and one for what is missing or unseen.
+
+    Levels are the words of the training rows, which came as `source`: texts, or values of a type.
+    """
 
     column: str
     levels: tuple[str, ...]
     kind: Literal["levels"] = "levels"
+    source: str = "text"
 
     @property
     def features(self) -> tuple[str, ...]:
         """The names of the numbers that it makes."""
         return tuple(f"{self.column}={level}" for level in (*self.levels, OTHER))
 
-    def read(self, column: Any) -> Codes:
-        """Return the place of each row's level."""
-        places = {level: i for i, level in enumerate(self.levels)}
-        return _placed(column, [len(places)], lambda word: places.get(word, len(places)))
+    def read(self, column: Any, format: ValueFormat = STANDARD) -> Codes:
+        """Return the place of each row's level. Raises Faulty."""
+        return _placed(column, self.column, len(self.levels), finder(self.levels, self.source, column, format))
 
     def write(self, places: Codes, out: Numbers) -> None:
         """Write what `read` has returned, or some of it, into `out` (rows, features)."""
@@ -82,15 +90,19 @@ class HashEncoder:
     column: str
     buckets: int
     kind: Literal["hash"] = "hash"
+    source: str = "text"
 
     @property
     def features(self) -> tuple[str, ...]:
         """The names of the numbers that it makes."""
         return (*(f"{self.column}#{i}" for i in range(self.buckets)), f"{self.column}={OTHER}")
 
-    def read(self, column: Any) -> Codes:
-        """Return the bucket of each row's level."""
-        return _placed(column, [self.buckets], lambda word: xxhash.xxh3_64_intdigest(word.encode()) % self.buckets)
+    def read(self, column: Any, format: ValueFormat = STANDARD) -> Codes:
+        """Return the bucket of each row's level. Raises Faulty."""
+        word_of = hashed_word(self.source, column, format)
+        return _placed(
+            column, self.column, self.buckets, lambda words: [bucket(word_of(word), self.buckets) for word in words]
+        )
 
     def write(self, places: Codes, out: Numbers) -> None:
         """Write what `read` has returned, or some of it, into `out` (rows, features)."""
@@ -100,31 +112,19 @@ class HashEncoder:
 Encoder: TypeAlias = Annotated[NumberEncoder | LevelEncoder | HashEncoder, Field(discriminator="kind")]
 
 
-def _placed(column: Any, other: list[int], place: Callable[[str], int]) -> Codes:
-    codes, words = coded(column)
-    places: Codes = np.array([*map(place, words), *other], np.int64)[codes]
-    return places
+def bucket(word: str, buckets: int) -> int:
+    """Return the bucket of a word, 0..buckets-1."""
+    return xxhash.xxh3_64_intdigest(word.encode()) % buckets
+
+
+def _placed(column: Any, name: str, other: int, places: Callable[[Sequence[str]], Sequence[int | None]]) -> Codes:
+    """Return the place of each row's word, `other` where it has none."""
+    codes, words = coded(column, name)
+    found = [other if place is None else place for place in places(words)]
+    result: Codes = np.array([*found, other], np.int64)[codes]
+    return result
 
 
 def _set_ones(places: Codes, out: Numbers) -> None:
     out[...] = 0
     out[np.arange(len(places)), places] = 1
-
-
-def coded(column: Any) -> tuple[Codes, list[str]]:
-    """Return (codes, words) of a tidy column: row i has words[codes[i]], or none where the code is len(words)."""
-    encoded = column if is_text(column.type) else column.dictionary_encode()
-    values = encoded.dictionary
-    words = [word_of(value) for value in values.to_pylist()]
-    if pa.types.is_floating(values.type):
-        words = ["" if word == "nan" else word for word in words]
-    codes: Codes = encoded.indices.fill_null(len(words)).to_numpy(zero_copy_only=False).astype(np.int64)
-    absent = [i for i, word in enumerate(words) if not word]
-    if absent:
-        codes[np.isin(codes, absent)] = len(words)
-    return codes, words
-
-
-def word_of(value: Any) -> str:
-    """Return the word for a category; one that is a whole number is the same as integer and as float."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,6 +14,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from chainrule.data.faults import sentence
+from chainrule.data.partitions import partition_of
 from chainrule.wire.errors import InvalidData
 
 PIECE_BYTES = 1 << 20
@@ -33,13 +34,18 @@ def sync(path: Path) -> None:
 
 @dataclass(frozen=True)
 class File:
-    """A file as it was when its source was looked up: whoever reads it must find it so. `name` is for people."""
+    """A file as it was when its source was looked up: whoever reads it must find it so. `name` is for people.
+
+    `partition` has the columns that folders on its path name, as `year=2020`.
+    """
 
     name: str
     path: str
     filesystem: Any
     size: int
     changed: int | None
+    partition: tuple[tuple[str, str | None], ...] = ()
+    one_of_several: bool = False
 
     @property
     def local(self) -> bool:
@@ -88,7 +94,22 @@ def find_files(source: str, suffixes: Sequence[str], roots: Roots = None) -> tup
     if not found:
         kind = "directory without a data file" if info.type is fs.FileType.Directory else "pattern that matches no file"
         raise InvalidData(f"cannot read {source}: it is a {kind}")
-    return tuple(_file(source, filesystem, each, roots) for each in sorted(found, key=lambda each: str(each.path)))
+    base = path if info.type is fs.FileType.Directory else _fixed_part(path)
+    ordered = sorted(found, key=lambda each: str(each.path))
+    return tuple(
+        replace(
+            _file(source, filesystem, each, roots),
+            partition=tuple(partition_of(base, str(each.path)).items()),
+            one_of_several=len(found) > 1,
+        )
+        for each in ordered
+    )
+
+
+def _fixed_part(path: str) -> str:
+    """Return the folder of a file, or that before the first wildcard of a pattern."""
+    magic = re.search(r"[*?\[]", path)
+    return (path[: magic.start()] if magic and glob.has_magic(path) else path).rpartition("/")[0] or "/"
 
 
 def _filesystem(source: str) -> tuple[Any, str]:
@@ -120,7 +141,7 @@ def _below(filesystem: Any, folder: str) -> list[Any]:
 
 def _matching(filesystem: Any, pattern: str) -> list[Any]:
     """Return the files that match: `*` and `?` stay within a folder, `**` does not."""
-    folder = pattern[: re.search(r"[*?\[]", pattern).start()].rpartition("/")[0] or "/"  # type: ignore[union-attr]
+    folder = _fixed_part(pattern)
     if filesystem.get_file_info(folder).type is not fs.FileType.Directory:
         return []
     tokens = re.split(r"(\*\*/|\*\*|\*|\?|\[[^\]]+\])", pattern)
@@ -150,3 +171,6 @@ def _readable(name: str) -> Iterator[None]:
         yield
     except (OSError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise InvalidData(f"cannot read {name}: {sentence(error)}") from None
+    except UnicodeError:
+        shown = name.encode(errors="backslashreplace").decode()
+        raise InvalidData(f"cannot read {shown}: the name of a file there is not UTF-8 text") from None

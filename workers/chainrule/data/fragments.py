@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from chainrule.data.files import File
+from chainrule.data.values import STANDARD, ValueFormat
 
-DELIMITERS = {".tsv": "\t", ".tab": "\t"}
+TABBED = (".tsv", ".tab")
 UNPACK_LIMIT = 1 << 36
 BLOCK_ROWS, BLOCK_BYTES = 1 << 16, 32 << 20
 """What a block has at most in formats that are not text: so many rows, of which a column fits the cache, and so many
@@ -22,31 +23,65 @@ class Digest(Protocol):
 
 @dataclass(frozen=True)
 class Dialect:
-    """What a job says of its files' format; what is None follows from their names."""
+    """What a job says of its files' format; what is None follows from their names and first rows.
+
+    `part` is that of an NPZ file with arrays for training and for tests. `values` says how texts are values. Where the
+    delimiter was `guessed` from a file, files whose names say that they have tabs have tabs.
+    """
 
     format: str | None = None
     delimiter: str | None = None
-    header: bool = True
+    header: bool | None = None
     unpack_limit: int = UNPACK_LIMIT
+    encoding: str | None = None
+    part: str | None = None
+    values: ValueFormat = STANDARD
+    guessed: bool = False
 
-    def delimiter_of(self, file: File) -> str:
-        """Return what stands between two values of a text file."""
-        suffix = next((suffix for suffix in DELIMITERS if suffix in file.name.lower()), "")
-        return self.delimiter or ("\t" if self.format == "tsv" else DELIMITERS.get(suffix, ","))
+    def given_delimiter(self, file: File) -> str | None:
+        """Return the delimiter that the job, its format or the file's name gives, None where the first rows do."""
+        tabs = self.format == "tsv" or any(suffix in file.name.lower() for suffix in TABBED)
+        return self.delimiter if self.delimiter and not (self.guessed and tabs) else "\t" if tabs else None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which columns are read: those named, by default all, but those to `ignore`. Those in `text` keep their words."""
+
+    columns: frozenset[str] | None = None
+    ignore: frozenset[str] = frozenset()
+    text: frozenset[str] = frozenset()
+
+    def wants(self, name: str) -> bool:
+        """Return whether a column is read."""
+        return name not in self.ignore and (self.columns is None or name in self.columns)
+
+
+ALL = Selection()
 
 
 @dataclass(frozen=True)
 class Fragment:
     """A part of a file: bytes, row groups, record batches or rows from `start` to `stop`; None: to the end.
 
-    Of a text file the columns' `names` are known, and the columns that are to be read `as_text`.
+    `names` are the columns of the file where they are known before it is read. Where `surplus`, each row of a text file
+    ends in a delimiter that the header line lacks. `delimiter` and `encoding` are those of a text file where its first
+    rows tell them.
     """
 
     file: File
     names: tuple[str, ...] = ()
     start: int = 0
     stop: int | None = None
-    as_text: tuple[str, ...] = ()
+    surplus: bool = False
+    selection: Selection = ALL
+    encoding: str | None = None
+    delimiter: str = ","
+
+    @property
+    def as_text(self) -> tuple[str, ...]:
+        """The columns whose own words are wanted."""
+        return tuple(sorted(self.selection.text))
 
 
 def rows_at_once(columns: int) -> int:

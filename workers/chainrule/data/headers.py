@@ -39,6 +39,9 @@ USUAL_WORDS = frozenset(
 )
 
 
+MOST_COLUMNS = 1000
+
+
 class _Column(NamedTuple):
     """The cells of a column below the first row that hold a value, and what most of them are."""
 
@@ -63,7 +66,8 @@ class _Look(NamedTuple):
 
 
 def is_header(first: Row, below: Sequence[Row], decimal: str = ".") -> tuple[bool, str]:
-    """Return whether the first row holds names, and a sentence that tells why."""
+    """Return whether the first row holds names, and a sentence that tells why; the first MOST_COLUMNS tell it."""
+    first = first[:MOST_COLUMNS]
     if not any(cell.text for cell in first):
         return False, "first line is data: it has no word"
     columns = [_column([row[i] for row in below if i < len(row)], decimal) for i in range(len(first))]

@@ -11,6 +11,9 @@ PARTS = {"train": "train", "training": "train", "test": "test", "testing": "test
 )
 PART = re.compile(rf"(?:^|(?<=[^A-Za-z]))({'|'.join(PARTS)})(?![A-Za-z])", re.IGNORECASE)
 
+ROWS, HELD_OUT = "rows", "held out"
+"""The part that is predicted where a file has several, and the one that is for validation."""
+
 
 class Named(NamedTuple):
     """An array's own name, and that of its columns once the part is removed."""
@@ -31,10 +34,15 @@ def part_of(name: str) -> tuple[str | None, str]:
 def arrays_of(names: Iterable[str], part: str | None) -> list[Named]:
     """Return the arrays of one part, and those that belong to no part. Raises Faulty where the part is missing.
 
-    Without `part`: the training rows, or those of the only part; all arrays where no name tells a part.
+    Without `part`: the training rows, or those of the only part; all arrays where no name tells a part. ROWS: the test
+    rows, if there are any, else as without `part`. HELD_OUT: the validation rows, if there are any, else the test rows.
     """
     told = {name: part_of(name) for name in names}
     parts = {each for each, _ in told.values() if each}
+    if part == ROWS:
+        part = "test" if "test" in parts else None
+    if part == HELD_OUT:
+        part = "validation" if "validation" in parts else "test"
     if part is None:
         part = next(iter(parts)) if len(parts) == 1 else "train" if "train" in parts else None
     elif part not in parts:

@@ -1,4 +1,4 @@
-"""Raw rows -> the rows X that the network sees: each column's encoder, and behind it one scaling of all numbers."""
+"""Raw rows -> the rows X that the network sees: each column's encoder, then one scaling of all numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from chainrule.data.encoders import Encoder
 from chainrule.data.scaling import Scaling
 from chainrule.data.tables import Numbers, taken, whole
+from chainrule.data.values import STANDARD, ValueFormat
 from chainrule.nn import Array
 
 CACHED_BYTES = 1 << 18
@@ -23,6 +24,7 @@ class Preprocessing:
 
     encoders: tuple[Encoder, ...]
     scaling: Scaling
+    format: ValueFormat = STANDARD
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -36,7 +38,7 @@ class Preprocessing:
         """
         columns = [column_of(block, encoder.column) for encoder in self.encoders]
         columns = columns if rows is None else [taken(column, rows) for column in columns]
-        values = [encoder.read(column) for encoder, column in zip(self.encoders, columns, strict=True)]
+        values = [encoder.read(column, self.format) for encoder, column in zip(self.encoders, columns, strict=True)]
         X = np.empty((block.num_rows if rows is None else len(rows), len(self.scaling.mean)), np.float32)
         at_once = max(64, CACHED_BYTES // (8 * max(1, X.shape[1])))
         for start in range(0, len(X), at_once):

@@ -38,21 +38,29 @@ class Moments:
         squares = self.squares + other.squares + apart * apart * self.count * other.count / count
         return Moments(count, mean, squares, min(self.low, other.low), max(self.high, other.high))
 
+    @property
+    def constant(self) -> bool:
+        """Whether all numbers are the same, or there are none. (Mean and deviation are rounded, and cannot tell.)"""
+        return self.count == 0 or self.low == self.high
+
     def affine(self, kind: str) -> tuple[float, float]:
         """Return (mean, scale) of a kind of scaling; a constant column becomes 0."""
         if kind == "none" or not self.count:
             return 0.0, 1.0
-        # A constant column's mean and deviation are rounded: asking them whether it is constant would fail.
-        if self.low == self.high:
+        if self.constant:
             return self.low, 1.0
         if kind == "min_max":
             return self.low, (self.high - self.low) or 1.0
         return self.mean, float(np.sqrt(self.squares / self.count)) or 1.0
 
 
+HELD = (0.0, 0.0)
+"""(mean, scale) of an input that was the same in all training rows, so that its weights are untrained: it is 0."""
+
+
 @dataclass(frozen=True)
 class Scaling:
-    """x ↦ (x - mean) / scale for each column."""
+    """x ↦ (x - mean) / scale for each column; where the scale is 0, x ↦ 0."""
 
     mean: tuple[float, ...]
     scale: tuple[float, ...]
@@ -66,14 +74,14 @@ class Scaling:
     def apply(self, X: NDArray[np.float64], out: Array | None = None) -> Array:
         """Return the scaled rows, float32; what is too large for it is infinite. X is overwritten."""
         out = np.empty(X.shape, np.float32) if out is None else out
+        scale = np.array(self.scale)
         with np.errstate(over="ignore"):
             X -= np.array(self.mean)
-            X /= np.array(self.scale)
+            X /= np.where(scale == 0, np.inf, scale)
             out[...] = X
         return out
 
-    def invert(self, X: Array) -> Array:
-        """Return the rows as they were before they were scaled, float32."""
-        with np.errstate(over="ignore"):
-            inverted: Array = (X * np.array(self.scale) + np.array(self.mean)).astype(np.float32)
+    def invert(self, X: Array) -> NDArray[np.float64]:
+        """Return the rows as they were before they were scaled."""
+        inverted: NDArray[np.float64] = X.astype(np.float64) * np.array(self.scale) + np.array(self.mean)
         return inverted

@@ -7,7 +7,7 @@ wins, then the first of CANDIDATES.
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -37,6 +37,10 @@ class Guess:
     names: tuple[str, ...]
     surplus: bool
     reasons: tuple[str, ...]
+
+    def covers(self, columns: Collection[str]) -> bool:
+        """Return whether all of the columns are among the names."""
+        return set(columns) <= set(self.names)
 
 
 class _Split(NamedTuple):
@@ -125,12 +129,20 @@ def _judged(delimiter: str, rows: list[Row], prose: bool) -> _Split:
     letters = sum(len(cell.text) for cell in cells)
     typed = sum(len(cell.text) for cell in cells if kind_of(cell.text) != "text") / max(1, letters)
     score = (
-        round(alike / len(rows) * (1 + typed), 6),
+        round(alike / len(rows) * (1 + typed) * (1.0 if _fits(rows, width) else 0.5), 6),
         not prose,
         len(rows) == 1 and width,
         -CANDIDATES.index(delimiter) if delimiter in CANDIDATES else -len(CANDIDATES),
     )
     return _Split(delimiter, rows, width, alike, score)
+
+
+def _fits(rows: Sequence[Row], width: int) -> bool:
+    """Return whether the first row can be the header of the others: it may lack a delimiter at the end, or have one."""
+    first = len(rows[0])
+    if first == width + 1:
+        return not rows[0][-1].text
+    return first == width or (first + 1 == width and not any(row[-1].text for row in rows[1:]))
 
 
 def _by_single_blanks(found: _Split, text: str) -> bool:

@@ -16,6 +16,7 @@ Read: TypeAlias = Callable[[int], bytes]
 """`read(n)` gives the next n bytes; fewer at the end only."""
 Fill: TypeAlias = Callable[[memoryview], int]
 """`fill(buffer)` puts the next bytes there and returns how many; fewer than fit at the end only."""
+UTF8 = "utf-8"
 PACKINGS = {".gz": "gzip", ".zst": "zstd"}
 
 
@@ -44,11 +45,13 @@ def skippable(file: File, limit: int) -> Iterator[tuple[Read, Callable[[int], ob
 
 
 @contextmanager
-def filling(file: File, limit: int) -> Iterator[Fill]:
-    """Give what fills buffers with the file, unpacked where its name says that it is compressed, from its beginning."""
-    with file.open() as opened:
+def filling(file: File, limit: int, encoding: str = UTF8) -> Iterator[Fill]:
+    """Give what fills buffers with the file from its beginning, unpacked and in UTF-8. Raises Faulty."""
+    with file.open() as opened, _decodable(encoding):
         kind = packing(file.name)
         stream: Any = _unpacking(file, opened, kind) if kind else opened
+        if encoding != UTF8:
+            stream = pa.transcoding_input_stream(stream, encoding, UTF8)
         left = limit if kind else file.size
 
         def fill(buffer: memoryview) -> int:
@@ -62,6 +65,14 @@ def filling(file: File, limit: int) -> Iterator[Fill]:
             return filled
 
         yield fill
+
+
+@contextmanager
+def _decodable(encoding: str) -> Iterator[None]:
+    try:
+        yield
+    except UnicodeError as error:
+        raise Faulty(f"is not {encoding.upper()} text: {error}") from None
 
 
 def _unpacking(file: File, opened: Any, kind: str) -> Any:

@@ -8,110 +8,202 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from chainrule.data.tables import is_date, is_number, is_text, number_of, to_numbers, whole
+from chainrule.data import lookalikes
+from chainrule.data.faults import Fault, Faulty
+from chainrule.data.tables import FAMILIES, Numbers, check_range, family, typed_numbers, whole
+from chainrule.data.values import (
+    SIGNS,
+    STANDARD,
+    Mask,
+    ValueFormat,
+    matches,
+    parse_booleans,
+    parse_dates,
+    parse_numbers,
+    parse_times,
+)
 
 MOST_VALUES = 1000
-"""So many different texts of a column are remembered at most."""
+"""At most so many different values of a column are counted; beyond that the rarest are forgotten."""
 EXACT = 1 << 24
 """Beyond this float32 does not have every whole number."""
 
 
 @dataclass(frozen=True)
 class ColumnSurvey:
-    """Of one column: what its values are, how many are missing, the range of numbers, and how often each text comes.
+    """What the rows of a column hold.
 
-    `kind` is number, whole, boolean, date, text or nothing. Of the `texts`, so many tell `numbers`; `values` has the
-    most frequent ones.
+    `counts` has the rows by what they hold: number, boolean, date, time, duration, word, or a quoted word for a missing
+    value (absent); rows without a value are `missing`. `families` are the types in which the values came. `signs` and
+    `others` count the rows that are numbers with a sign, or numbers and dates in another format, by its hint. `whole`
+    says that all numbers are. `values` has the most frequent texts, where these are counted. `fault` is the first
+    number that float32 cannot hold, counted from the block's first row.
     """
 
-    kind: str
     missing: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    families: frozenset[str] = frozenset()
+    whole: bool = True
     low: float = float("inf")
     high: float = float("-inf")
+    signs: Counter[str] = field(default_factory=Counter)
+    others: Counter[str] = field(default_factory=Counter)
     values: Counter[str] = field(default_factory=Counter)
-    texts: int = 0
-    numbers: int = 0
+    fault: Fault | None = None
+
+    @property
+    def present(self) -> int:
+        """The rows that have a value."""
+        return self.counts.total()
+
+    @property
+    def unusable(self) -> str | None:
+        """The name of a type that cannot be an input, if the column has one."""
+        return min(self.families - set(FAMILIES), default=None)
 
 
 @dataclass(frozen=True)
 class Survey:
-    """Of a block: its number of rows, its columns in their order, and some of these themselves."""
+    """Of a block: its number of rows, its columns in their order, and some of these themselves.
+
+    `columns` are those that were looked at; `names` are all of the file.
+    """
 
     rows: int
     columns: dict[str, ColumnSurvey]
     kept: pa.Table
+    names: tuple[str, ...]
 
     def column(self, name: str) -> ColumnSurvey:
         """Return the survey of a column; one that is not there is missing in every row."""
-        return self.columns.get(name) or ColumnSurvey("nothing", self.rows)
+        return self.columns.get(name) or ColumnSurvey(missing=self.rows)
 
 
-def survey(block: pa.Table, keep: Sequence[str] = ()) -> Survey:
-    """Look at every column of a tidy table. Raises Faulty for a number that float32 cannot hold."""
-    names = block.column_names
-    columns = {name: _look(whole(column), name) for name, column in zip(names, block.columns, strict=True)}
-    return Survey(block.num_rows, columns, block.select([name for name in keep if name in names]))
+def survey(
+    block: pa.Table, keep: Sequence[str] = (), format: ValueFormat = STANDARD, names: Sequence[str] | None = None
+) -> Survey:
+    """Look at every column of a tidy table, and keep some of them."""
+    here = block.column_names
+    columns = {name: look(whole(column), name, format) for name, column in zip(here, block.columns, strict=True)}
+    kept = block.select([name for name in keep if name in here])
+    return Survey(block.num_rows, columns, kept, tuple(here if names is None else names))
 
 
-def kind_of(column: pa.DataType) -> str:
-    """Return the word for an Arrow type's values."""
-    if pa.types.is_null(column):
-        return "nothing"
-    if is_text(column):
-        return "text"
-    if is_date(column):
-        return "date"
-    if pa.types.is_boolean(column):
-        return "boolean"
-    assert is_number(column)  # noqa: S101
-    return "whole" if pa.types.is_integer(column) else "number"
-
-
-def _look(column: Any, name: str) -> ColumnSurvey:
-    kind = kind_of(column.type)
-    if kind == "nothing":
-        return ColumnSurvey(kind, missing=len(column))
+def look(column: Any, name: str, format: ValueFormat = STANDARD, *, count: bool = False) -> ColumnSurvey:
+    """Return what a tidy column holds; on demand, how often each text comes, too."""
+    kind, rows = family(column.type), len(column)
+    if kind == "nothing" or column.null_count == rows:
+        return ColumnSurvey(missing=rows)
     if kind == "text":
-        return _look_at_texts(column)
-    values = to_numbers(column, name)
-    low, high = np.fmin.reduce(values), np.fmax.reduce(values)
+        return _look_at_texts(column, name, format, count=count)
+    if kind not in FAMILIES:
+        return ColumnSurvey(column.null_count, Counter({"word": rows - column.null_count}), frozenset({kind}))
+    values = typed_numbers(column)
     missing = int(np.count_nonzero(np.isnan(values))) if column.null_count or kind == "number" else 0
-    if missing == len(values):
-        return ColumnSurvey(kind, missing)
-    return ColumnSurvey(kind, missing, float(low), float(high))
+    if missing == rows:
+        return ColumnSurvey(missing=rows)
+    return ColumnSurvey(
+        missing,
+        Counter({kind: rows - missing}),
+        frozenset({kind}),
+        whole=kind == "boolean" or pa.types.is_integer(column.type) or (kind == "number" and _are_whole(values)),
+        low=float(np.fmin.reduce(values)),
+        high=float(np.fmax.reduce(values)),
+        fault=_fault(values, name),
+    )
 
 
-def _look_at_texts(column: Any) -> ColumnSurvey:
-    counted = pc.value_counts(column.indices.drop_null())
-    texts = column.dictionary.to_pylist()
-    counts = Counter({texts[pair["values"]]: pair["counts"] for pair in counted.to_pylist()})
-    numbers = sum(count for text, count in counts.items() if number_of(text) is not None)
-    kept = Counter(dict(counts.most_common(MOST_VALUES)))
-    return ColumnSurvey("text", column.null_count, values=kept, texts=counts.total(), numbers=numbers)
+def _are_whole(values: Numbers) -> bool:
+    """Whether all numbers are whole; a few tell it mostly."""
+    return all(
+        bool((np.isnan(part) | (np.isfinite(part) & (part == np.floor(part)))).all()) for part in (values[:64], values)
+    )
+
+
+def _fault(values: Numbers, name: str) -> Fault | None:
+    try:
+        check_range(values, name)
+    except Faulty as error:
+        return error.fault
+    return None
+
+
+def _look_at_texts(column: Any, name: str, format: ValueFormat, *, count: bool) -> ColumnSurvey:
+    texts, codes = column.dictionary, column.indices.drop_null().to_numpy(zero_copy_only=False)
+    rows = np.bincount(codes, minlength=len(texts)).astype(np.int64)
+    values, number = parse_numbers(texts, format)
+    _, boolean = parse_booleans(texts)
+    _, date = parse_dates(texts, format.date_format)
+    _, time = parse_times(texts)
+    absent = pc.is_in(texts, pa.array(format.missing_words)).to_numpy(zero_copy_only=False)
+    absent = absent | matches(texts, "^-?(?i:nan)$")
+    masks = {"absent": absent, "number": number, "boolean": boolean, "date": date, "time": time}
+    counts, rest = Counter[str](), np.ones(len(texts), np.bool_)
+    for kind, mask in masks.items():
+        counts[kind] = int(rows[mask & rest].sum())
+        rest &= ~mask
+    counts["word"] = int(rows[rest].sum())
+    found = values[number & (rows > 0)]
+    return ColumnSurvey(
+        column.null_count,
+        +counts,
+        frozenset({"text"}),
+        whole=_are_whole(found),
+        low=float(np.fmin.reduce(found, initial=np.inf)),
+        high=float(np.fmax.reduce(found, initial=-np.inf)),
+        signs=_signs(texts, rows, format) if counts["word"] else Counter(),
+        others=lookalikes.find(texts, rows, format) if counts["word"] or counts["number"] else Counter(),
+        values=_most_frequent(texts, rows) if count else Counter(),
+        fault=_fault_of_texts(column, values, number & (rows > 0), name),
+    )
+
+
+def _fault_of_texts(column: Any, values: Numbers, number: Mask, name: str) -> Fault | None:
+    """Return the first text that is a number which float32 cannot hold; `values` and `number` are of the dictionary."""
+    if _fault(values[number], name) is None:
+        return None
+    codes = column.indices.fill_null(len(values)).to_numpy(zero_copy_only=False)
+    return _fault(np.append(np.where(number, values, np.nan), [np.nan])[codes], name)
+
+
+def _signs(texts: Any, rows: NDArray[np.int64], format: ValueFormat) -> Counter[str]:
+    found = Counter[str]()
+    for sign in SIGNS:
+        if pc.any(pc.match_substring(texts, sign)).as_py():
+            found[sign] = int(rows[parse_numbers(texts, format, sign)[1]].sum())
+    return +found
+
+
+def _most_frequent(texts: Any, rows: NDArray[np.int64]) -> Counter[str]:
+    order = np.argsort(-rows, kind="stable")[:MOST_VALUES]
+    return +Counter({texts[int(i)].as_py(): int(rows[i]) for i in order})
 
 
 def together(surveys: Sequence[ColumnSurvey]) -> ColumnSurvey:
-    """Return the survey of a column over several blocks."""
-    kinds = {each.kind for each in surveys} - {"nothing"}
+    """Return the survey of a column over several blocks. Where a fault is, they know; here its row is not known."""
+    if len(surveys) == 1:
+        return surveys[0]
     values: Counter[str] = Counter()
     for each in surveys:
         values.update(each.values)
     return ColumnSurvey(
-        kind=_common(kinds),
         missing=sum(each.missing for each in surveys),
-        low=min(each.low for each in surveys),
-        high=max(each.high for each in surveys),
+        counts=_total(each.counts for each in surveys),
+        families=frozenset().union(*(each.families for each in surveys)),
+        whole=all(each.whole for each in surveys),
+        low=min((each.low for each in surveys), default=float("inf")),
+        high=max((each.high for each in surveys), default=float("-inf")),
+        signs=_total(each.signs for each in surveys),
+        others=_total(each.others for each in surveys),
         values=Counter(dict(values.most_common(MOST_VALUES))),
-        texts=sum(each.texts for each in surveys),
-        numbers=sum(each.numbers for each in surveys),
+        fault=next((each.fault for each in surveys if each.fault), None),
     )
 
 
-def _common(kinds: set[str]) -> str:
-    """Return the kind that values of all these kinds have together; `mixed` where there is none."""
-    if len(kinds) <= 1:
-        return next(iter(kinds), "nothing")
-    if kinds <= {"whole", "number", "boolean"}:
-        return "number"
-    return "mixed"
+def _total(counters: Any) -> Counter[str]:
+    result = Counter[str]()
+    for each in counters:
+        result.update(each)
+    return result

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from chainrule.data.files import File
 from chainrule.data.fragments import Dialect, Digest, Fragment
 from chainrule.data.records import chunks
-from chainrule.data.streams import feed, filling, packing
+from chainrule.data.streams import UTF8, feed, filling, packing
 
 
 def plan_text(
@@ -15,11 +15,15 @@ def plan_text(
     delimiter: str | None,
     names: Sequence[str] = (),
     start: int = 0,
+    encoding: str = UTF8,
 ) -> Iterator[Fragment]:
-    """Yield ranges of whole rows behind `start`; of a compressed file the whole. `digest` takes in the file's bytes."""
-    if packing(file.name):
+    """Yield ranges of whole rows from `start` on, in bytes of UTF-8. `digest` takes in the file's bytes.
+
+    A file that is compressed, or in another encoding, is one fragment.
+    """
+    if packing(file.name) or encoding != UTF8:
         feed(file, digest)
-        yield Fragment(file, tuple(names), start)
+        yield Fragment(file, tuple(names), start, encoding=encoding)
         return
     with filling(file, dialect.unpack_limit) as fill:
 
@@ -43,6 +47,7 @@ def texts_of(fragment: Fragment, dialect: Dialect, delimiter: str | None) -> Ite
             opened.seek(fragment.start)
             yield opened.read(fragment.stop - fragment.start)
         return
-    with filling(fragment.file, dialect.unpack_limit) as fill:
+    encoding = fragment.encoding or dialect.encoding or UTF8
+    with filling(fragment.file, dialect.unpack_limit, encoding) as fill:
         fill(memoryview(bytearray(fragment.start)))
         yield from map(bytes, chunks(fill, delimiter))
