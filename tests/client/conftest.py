@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from concurrent import futures
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from rich.console import Console
 
 from chainrule.client import Client
 from chainrule.client.commands import group, invoke
-from chainrule.data.description import Description
+from chainrule.data.description import ColumnDescription, Description
 from chainrule.data.fragments import Dialect
 from chainrule.data.surveys import ColumnSurvey
 from chainrule.v1 import training_pb2 as messages
@@ -33,6 +34,10 @@ from chainrule.wire.validation import parse_spec
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MODEL = bytes(range(256)) * 9000
+NINE = ColumnDescription(
+    ColumnSurvey(counts=Counter(number=9), families=frozenset({"number"}), low=1.0, high=9.0), distinct=9.0
+)
+"""A column of the whole numbers from 1 to 9."""
 
 
 def make_job(id="a1", **changes) -> Job:
@@ -178,7 +183,7 @@ class Remote(TrainingServiceServicer):
 
     def DescribeDataset(self, request, context):  # noqa: N802
         self._note(request, context)
-        description = Description(f"dataset://{request.name}", "csv", Dialect(), 9, {"x": ColumnSurvey("whole", low=1)})
+        description = Description(f"dataset://{request.name}", "csv", Dialect(), 9, {"x": NINE, "y": NINE})
         return messages.DescribeDatasetResponse(description=json.dumps(description.document()))
 
     def GetDataset(self, request, context):  # noqa: N802

@@ -23,7 +23,7 @@ def run(remote, address, pipe, tmp_path, monkeypatch):
         yield LocalService(address, "http://127.0.0.1:8", 0)
 
     def outputs(table):
-        label = table.column("label").to_numpy()
+        label = table.column("label").to_numpy().astype(int)
         return np.eye(10)[np.where(label == 1, 0, label)]
 
     remote.classes = tuple("0123456789")

@@ -11,8 +11,8 @@ SPEC = parse_spec({"data": {"train": "a.csv", "label": "y"}, "network": {"layers
 class TestDocuments:
     def test_of_a_job_has_these_keys(self, job):
         document = job_document(job)
-        keys = "id name state reason version steps epoch workers max_workers metrics confusion"
-        more = "samples_per_second events blocked weights_sha256 created started finished layers health"
+        keys = "id name state reason version steps epoch workers min_workers max_workers metrics loss_unit labels"
+        more = "confusion samples_per_second events blocked weights_sha256 created started finished layers health"
         assert list(document) == [*keys.split(), *more.split()]
         assert document["created"] == "2026-03-01T12:00:00.000Z"
         assert document["reason"] is document["weights_sha256"] is document["finished"] is None

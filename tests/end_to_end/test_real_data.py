@@ -14,7 +14,7 @@ from chainrule.client.suggestion import suggest
 from chainrule.data.dataset import load_dataset
 from chainrule.data.description import describe
 from chainrule.data.model import Model
-from chainrule.data.sources import dialect_of, rows_of
+from chainrule.data.sources import dialect_of, open_source, rows_of
 from chainrule.data.tables import plain
 from chainrule.parameter_server.evaluation import evaluate
 from chainrule.parameter_server.restore import restore
@@ -34,7 +34,7 @@ def real(name):
 @threadpool_limits.wrap(limits=1)
 def learn(path, label):
     """Train as `init` says, with one worker; return the metrics of the weights that are kept, and the model."""
-    spec = parse_spec(tomllib.loads(suggest(describe(str(path)), label, 2)))
+    spec = parse_spec(tomllib.loads(suggest(describe(str(path)), [label], 2)))
     summary, shards = load_dataset(spec)
     network, metrics = summary.network(spec), {}
     state, _ = restore(spec, summary, 1, [])
@@ -53,7 +53,8 @@ def learn(path, label):
 
 def predicted(model, path, label):
     """Predict all rows, raw and with their columns in another order; return what is right and the outputs."""
-    tables = [plain(table) for table in rows_of(str(path), dialect_of(model.spec))]
+    files, dialect, _ = open_source(str(path), dialect_of(model.spec))
+    tables = [plain(table) for table, _, _ in rows_of(files, dialect)]
     outputs = [model.predict(table.select(table.column_names[::-1])) for table in tables]
     return [value for table in tables for value in table[label].to_pylist()], np.concatenate(outputs)
 

@@ -46,7 +46,7 @@ def test_bad_data_is_told_by_its_name(service, job_file, tmp_path):
     service.run("upload", tmp_path / "bad.csv", "--name", "bad")
     job_id = service.submit(job_file(data={"train": "dataset://bad"}, training={"batch_size": 4}))
     service.run("watch", job_id, code=1)
-    assert service.json("show", job_id)["reason"] == "dataset://bad: row 2, column 'b' is 'x', not a number"
+    assert service.json("show", job_id)["reason"].startswith("dataset://bad: row 2, column 'b' is 'x', not a number")
 
 
 def test_a_name_that_nobody_knows_is_refused_at_once(service, job_file):

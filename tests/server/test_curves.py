@@ -1,11 +1,12 @@
 import math
+import statistics
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule.server.curves import curve, loss_window, trailing_mean, window
+from chainrule.server.curves import curve, loss_window, medians, trailing_mean, window
 
 VALUES = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=300)
 
@@ -103,3 +104,32 @@ def test_small_losses_behind_a_huge_one_keep_their_digits():
 @pytest.mark.parametrize(("steps_per_epoch", "expected"), [(1, 10), (10, 10), (37, 37), (100, 100), (9000, 100)])
 def test_the_loss_is_smoothed_over_an_epoch_within_bounds(steps_per_epoch, expected):
     assert loss_window(steps_per_epoch) == expected
+
+
+@given(VALUES, st.integers(1, 40), st.integers(0, 5000))
+def test_the_last_points_of_buckets_end_each_bucket_and_the_curve(values, buckets, first):
+    x, y = xy(values, first)
+    drawn = curve(x, y, buckets, first)
+    assert len(drawn.last) == len(drawn.mean)
+    assert drawn.last[-1] == len(y) - 1
+    for end, begin, mean in zip(drawn.last, [0, *(drawn.last + 1)], drawn.mean, strict=False):
+        np.testing.assert_allclose(mean, y[begin : end + 1].mean(), rtol=1e-9, atol=1e-6)
+
+
+@given(st.lists(st.one_of(st.floats(-1e6, 1e6), st.just(float("nan"))), min_size=1, max_size=300), st.integers(0, 5000))
+def test_medians_are_those_of_aligned_windows(values, first):
+    x, y = xy(values, first)
+    middle, median = medians(x, y, 20, first)
+    size = 1 if len(y) < 32 else 8 if len(y) <= 160 else 16
+    expected = {}
+    for at, value in zip(x, y, strict=True):
+        expected.setdefault(at // size, []).append(value)
+    assert list(middle // size) == list(expected)
+    for found, inside in zip(median, expected.values(), strict=True):
+        finite = [value for value in inside if not math.isnan(value)]
+        assert found == statistics.median(finite) if finite else math.isnan(found)
+
+
+def test_the_speed_of_a_few_odd_steps_does_not_show_in_the_medians():
+    x, y = xy([300_000.0 if step % 5 == 0 else 1000.0 for step in range(10_000)])
+    assert set(medians(x, y, 120)[1]) == {1000.0}

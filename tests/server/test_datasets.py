@@ -50,6 +50,15 @@ def test_a_data_set_is_described_as_the_file_that_it_was(there, tmp_path):
     assert (described.rows, described.columns, described.dialect) == (2000, expected.columns, expected.dialect)
 
 
+def test_a_data_set_is_read_as_the_request_says(there):
+    there.upload(content="x;y\n1,5;ä\n2,5;b\n".encode("latin-1"))
+    reading = {"encoding": "latin-1", "decimal": ",", "header": True, "missing_values": ["b"]}
+    described = Description.from_document(asyncio.run(there.datasets.describe("rows", reading)))
+    assert (described.columns["x"].survey.low, described.columns["y"].survey.missing) == (1.5, 1)
+    with pytest.raises(InvalidData, match=r"data.decimal must be one of"):
+        asyncio.run(there.datasets.describe("rows", {"decimal": ";"}))
+
+
 def test_what_is_wrong_with_a_data_set_is_told_by_its_name(there):
     there.upload(content=b"x,label\n1,a\n2\n")
     with pytest.raises(InvalidData) as caught:

@@ -1,7 +1,9 @@
 import asyncio
+import re
 
 import pytest
 
+from chainrule.data.dataset import RULES
 from chainrule.server.run import WORKER_FAILURES, Run
 from chainrule.v1 import training_pb2
 from chainrule.wire.job import JobState
@@ -184,17 +186,24 @@ def test_a_job_that_is_resized_before_its_workers_start_starts_as_many(executed,
     assert launcher[0].started == ["w1"]
 
 
-def test_a_job_does_not_go_on_with_other_data(board, spec, tmp_path, thread_launcher):
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        ({"sha256": "of another file", "rules": RULES}, "not the one that training began with"),
+        ({"sha256": "5eed"}, "another version of Chainrule.*submit the job again"),
+        ({"sha256": "5eed", "rules": "2"}, "another version of Chainrule.*submit the job again"),
+    ],
+)
+def test_a_job_does_not_go_on_with_other_data_or_by_other_rules(board, spec, tmp_path, thread_launcher, known, said):
     async def scenario():
         created = await board.create(spec.document(), None)
-        other = {"sha256": "of another file"}
-        await board.update(created.id, {"data": other})
+        await board.update(created.id, {"data": known})
         await Run(created.id, board, thread_launcher(), tmp_path / "job", workers=1).execute()
         return await board.read(board.store.job, created.id)
 
     job = asyncio.run(scenario())
     assert job.state is JobState.FAILED
-    assert "not the one that training began with" in job.reason
+    assert re.search(said, job.reason)
 
 
 def test_a_job_that_keeps_an_earlier_step_ends_with_the_numbers_of_that_step(executed, board, spec, thread_launcher):
@@ -213,3 +222,34 @@ def test_a_job_that_keeps_an_earlier_step_ends_with_the_numbers_of_that_step(exe
     assert job.metrics["validation"] == measured
     assert job.metrics["train"]["step"] == kept
     assert job.metrics["train"]["epoch_loss"] == pytest.approx(train_loss)
+
+
+def test_a_job_whose_workers_do_not_start_says_why_until_one_has(executed, board, thread_launcher):
+    begun = asyncio.Event()
+
+    class Late(thread_launcher):
+        """Its workers start when the job has said why it waits for them."""
+
+        async def start_worker(self, job_id, worker, address):
+            task = asyncio.create_task(self._late(job_id, worker, address))
+            self.tasks = [*getattr(self, "tasks", []), task]
+
+        async def _late(self, job_id, worker, address):
+            await begun.wait()
+            await super().start_worker(job_id, worker, address)
+
+    async def look(run, job_id):
+        why = "no worker could be started within 0 s: there is no room for it"
+        async for _ in board.watch(job_id, 0):
+            if why in messages(board, job_id):
+                break
+        job = await board.read(board.store.job, job_id)
+        assert (job.state, job.reason, run.trouble) == (JobState.STARTING, why, why)
+        begun.set()
+        async for _ in board.watch(job_id, 0):
+            if board.live[job_id].job.workers:
+                break
+        assert board.live[job_id].job.reason == ""
+
+    job = executed(Late, look, patience=0.1)
+    assert (job.state, job.reason) == (JobState.SUCCEEDED, "")

@@ -223,19 +223,21 @@ class Client:
         receipt: dict[str, Any] = json.loads(answer.receipt)
         return receipt
 
-    def predict(self, id: str, rows: pa.Table | str | os.PathLike[str]) -> Predictions:
+    def predict(self, id: str, rows: pa.Table | str | os.PathLike[str], **options: Any) -> Predictions:
         """Return the model's outputs for a table, or for files of any format. Raises InvalidData.
 
-        The rows are raw ones: their columns are found by name, and others are ignored.
+        The rows are raw ones: their columns are found by name, and others are ignored. Files are read as the training
+        data was, but for the `options` format, delimiter, header and encoding.
         """
-        return joined(tuple(self.predictions(id, rows)))
+        return joined(tuple(self.predictions(id, rows, **options)))
 
-    def predictions(self, id: str, rows: pa.Table | str | os.PathLike[str]) -> Iterator[Predictions]:
+    def predictions(self, id: str, rows: pa.Table | str | os.PathLike[str], **options: Any) -> Iterator[Predictions]:
         """Yield the same part by part, so that it takes no more memory for many rows than for few."""
         if isinstance(rows, pa.Table):
             tables: Iterator[pa.Table] = iter([check_rows(rows)])
         else:
-            tables = read_rows(Path(rows), self.spec(id))
+            with self.record(id, 0, 0) as (header, _):
+                tables = read_rows(Path(rows), header, options)
         requests = Requests(id, tables)
         try:
             with ended(self._stub.Predict(iter(requests), timeout=TRANSFER_SECONDS), self.address) as responses:
@@ -265,9 +267,13 @@ class Client:
         answer = self._ask(self._stub.ListDatasets, messages.ListDatasetsRequest())
         return [Dataset.from_message(message) for message in answer.datasets]
 
-    def describe(self, name: str) -> Description:
-        """Look at all rows of a data set, in the service. Raises DatasetNotFound, InvalidData."""
-        request = messages.DescribeDatasetRequest(name=name)
+    def describe(self, name: str, reading: Mapping[str, Any] | None = None) -> Description:
+        """Look at all rows of a data set, in the service. Raises DatasetNotFound, InvalidData.
+
+        `reading` are fields of a job's `data` that say how the file is read.
+        """
+        given = {field: value for field, value in (reading or {}).items() if value is not None}
+        request = messages.DescribeDatasetRequest(name=name, **given)
         answer = self._ask(self._stub.DescribeDataset, request, DESCRIBE_SECONDS)
         return Description.from_document(json.loads(answer.description))
 

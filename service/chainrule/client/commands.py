@@ -68,7 +68,7 @@ def submit(job_file: Path, watching: bool, request_id: str | None, no_upload: bo
     chainrule submit digits.toml
     chainrule submit digits.toml --watch --server trainer:50051
     """
-    uploads: list[str] = []
+    spec, uploads = parse_spec(read_job(job_file)), list[str]()
 
     def told(sentence: str) -> None:
         uploads.append(sentence)
@@ -77,7 +77,9 @@ def submit(job_file: Path, watching: bool, request_id: str | None, no_upload: bo
 
     with connect() as client:
         with transfer_bar(open_console(stderr=True)) as progress:
-            job = client.submit(job_file, request_id=request_id, upload=not no_upload, told=told, progress=progress)
+            job = client.submit(spec, request_id=request_id, upload=not no_upload, told=told, progress=progress)
+        for sentence in advice(spec):
+            click.echo(f"Warning: {sentence}", err=True)
         tell(as_json, {"id": job} | ({"uploads": uploads} if uploads else {}), job)
         if watching:
             _watch(client, job, 0, as_json)

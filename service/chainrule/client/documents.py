@@ -10,8 +10,9 @@ from chainrule.wire.dataset import Dataset
 from chainrule.wire.job import Job, JobEvent
 
 _KEYS = (
-    *("id", "name", "state", "reason", "version", "steps", "epoch", "workers", "max_workers", "metrics", "confusion"),
-    *("samples_per_second", "events", "blocked", "weights_sha256", "created", "started", "finished"),
+    *("id", "name", "state", "reason", "version", "steps", "epoch", "workers", "min_workers", "max_workers"),
+    *("metrics", "loss_unit", "labels", "confusion", "samples_per_second", "events", "blocked", "weights_sha256"),
+    *("created", "started", "finished"),
 )
 _COUNTS = ("step", "loss_steps")
 """Metrics that are whole numbers."""

@@ -1,13 +1,16 @@
 """What a user calls data, a path or dataset://NAME -> what can be read here."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
+from typing import Any
 
 from chainrule.client.client import Client
 from chainrule.data.description import Description, describe
+from chainrule.data.given import given_dialect
 from chainrule.wire.dataset import SCHEME, told
 from chainrule.wire.errors import InvalidData
 from chainrule.wire.spec import JobSpec
@@ -15,12 +18,16 @@ from chainrule.wire.spec import JobSpec
 Connect = Callable[[], AbstractContextManager[Client]]
 
 
-def described(source: str, connect: Connect) -> Description:
-    """Look at all rows of a source: here, or in the service where it lies there. Raises InvalidData."""
+def described(source: str, connect: Connect, reading: Mapping[str, Any] = MappingProxyType({})) -> Description:
+    """Look at all rows of a source: here, or in the service where it lies there. Raises InvalidData, InvalidJob.
+
+    `reading` are fields of a job's `data` that say how the files are read.
+    """
+    dialect = given_dialect(reading)
     if not source.startswith(SCHEME):
-        return describe(source)
+        return describe(source, dialect)
     with connect() as client:
-        return client.describe(source.removeprefix(SCHEME))
+        return client.describe(source.removeprefix(SCHEME), reading)
 
 
 @contextmanager

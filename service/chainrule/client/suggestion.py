@@ -1,120 +1,137 @@
-"""A description of data as a table, and the job file that it suggests."""
+"""A description of data -> the job file that it suggests, with the reason for each choice."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-from rich.table import Table
-
-from chainrule.data.columns import natural_kind
+from chainrule.client.column_facts import shown
+from chainrule.client.input_choice import Inputs, choose_inputs
+from chainrule.client.label_choice import Label, choose_label
+from chainrule.client.toml_text import comment, quoted
+from chainrule.client.training_choice import Training, choose_training
 from chainrule.data.description import Description
-from chainrule.data.surveys import MOST_VALUES, ColumnSurvey
 from chainrule.wire.errors import InvalidData
+from chainrule.wire.spec import DataSpec
 
-_COLUMNS = ("COLUMN", "KIND", "MISSING", "LOWEST", "HIGHEST", "DIFFERENT", "MOST FREQUENT")
-MOST_CLASSES = 50
-"""A label of whole numbers with more of them is a number."""
-FEW_ROWS, MANY_ROWS = 5_000, 200_000
-PIXELS, BRIGHTEST = 64, 255
+MOST_NAMED = 5
+"""At most so many columns are named in a comment."""
 
 
-def description_table(description: Description) -> Table:
-    """Return a line for each column."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in _COLUMNS:
-        table.add_column(name, justify="left" if name in ("COLUMN", "KIND", "MOST FREQUENT") else "right")
-    for name, column in description.columns.items():
-        table.add_row(name, *_cells(column))
-    return table
+def suggest(
+    description: Description,
+    labels: Sequence[str],
+    workers: int,
+    given: Mapping[str, Any] | None = None,
+    found: Mapping[str, Any] | None = None,
+) -> str:
+    """Return the text of a job file (TOML) that trains on the data as it is. Raises InvalidData.
 
-
-def _cells(column: ColumnSurvey) -> tuple[str, ...]:
-    limits = [f"{column.low:g}", f"{column.high:g}"] if column.low <= column.high else ["", ""]
-    different = len(column.values)
-    frequent = ", ".join(f"{value} ({count:,})" for value, count in column.values.most_common(3))
-    return (
-        *(natural_kind(column), f"{column.missing:,}" if column.missing else "", *limits),
-        *(f"{different:,}{'+' if different >= MOST_VALUES else ''}" if different else "", frequent),
-    )
-
-
-def suggest(description: Description, label: str, workers: int) -> str:
-    """Return the text of a job file (TOML) that trains on the data as it is. Raises InvalidData."""
-    if label not in description.columns:
-        raise InvalidData(
-            f"{description.source} has no column {label!r}; it has {', '.join(list(description.columns)[:8])}"
-        )
-    inputs = {name: column for name, column in description.columns.items() if name != label}
-    classes = _has_classes(description.columns[label])
-    images = len(inputs) >= PIXELS and all(
-        column.kind == "whole" and 0 <= column.low <= column.high <= BRIGHTEST for column in inputs.values()
-    )
+    `given` are the fields of `data` that the description was made with; `found` those that were chosen to read more.
+    """
+    label = choose_label(description, labels)
+    inputs = choose_inputs(description, labels)
+    training = choose_training(description.rows, label, inputs, workers)
+    reading = _reading(description, given or {}, found or {})
     return "\n".join(
         [
-            f"name = {_text(_name(description.source))}",
-            *("", "[data]", *_data(description, label, inputs, classes, images)),
-            *("", "[network]", *_network(classes, images)),
-            *("", "[optimizer]", 'name = "adam"', f"learning_rate = {0.0005 if images else 0.001}"),
-            *("", "[training]", *_training(description.rows, workers)),
-            *("", "[early_stopping]", 'metric = "validation_loss"', f"patience = {12 if images else 10}"),
-            *("", "[cluster]", f"max_workers = {workers}", ""),
+            f"name = {quoted(_name(description.source))}",
+            *("", "[data]", *_source(description), *reading, *_label(label, description.rows)),
+            *_inputs(inputs),
+            *training.data,
+            *_kinds(inputs),
+            *("", "[network]", *_network(label, training)),
+            *("", "[optimizer]", *training.optimizer),
+            *("", "[training]", *training.training),
+            *(["", "[early_stopping]", *training.early_stopping] if training.early_stopping else []),
+            *("", "[cluster]", *training.cluster, ""),
         ]
     )
 
 
-def _has_classes(label: ColumnSurvey) -> bool:
-    few = len(label.values) <= MOST_CLASSES
-    return natural_kind(label) == "category" or label.kind == "boolean" or (label.kind == "whole" and few)
+def _source(description: Description) -> list[str]:
+    source = description.source if "://" in description.source else str(Path(description.source).absolute())
+    if not source.isprintable() and any(0xD800 <= ord(c) <= 0xDFFF for c in source):
+        raise InvalidData(f"{shown(source)}: a job file cannot hold this path, for it is not UTF-8; rename the file")
+    return [f"train = {quoted(source)}"]
 
 
-def _data(
-    description: Description, label: str, inputs: dict[str, ColumnSurvey], classes: bool, images: bool
-) -> list[str]:
-    source, dialect = description.source, description.dialect
-    local = "://" not in source
-    numbers_missing = any(column.missing and natural_kind(column) != "category" for column in inputs.values())
-    useless = [name for name, column in inputs.items() if _useless(column, description.rows)]
-    lines = [
-        f"train = {_text(str(Path(source).absolute()) if local else source)}",
-        f"label = {_text(label)}",
-        "header = false" if not dialect.header else "",
-        f"delimiter = {_text(dialect.delimiter)}" if dialect.delimiter else "",
-        f"ignore = [{', '.join(map(_text, useless))}]  # nearly every row has its own" if useless else "",
-        'missing = "median"' if numbers_missing else "",
-        'scaling = "min_max"' if images else "",
-        "" if classes else 'target_scaling = "standardize"',
-        "validation_fraction = 0.2",
+def _reading(description: Description, given: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    """Return how the files are read: what was given, and what was guessed, with the reasons."""
+    fields = {name: value for name, value in given.items() if value is not None}
+    if description.format in ("csv", "tsv"):
+        dialect = description.dialect
+        settled = {"delimiter": dialect.delimiter, "header": dialect.header}
+        encoding = {} if dialect.encoding in (None, "utf-8") else {"encoding": dialect.encoding}
+        fields = {**settled, **encoding, **fields}
+    lines = [comment(reason) for reason in description.reasons]
+    lines += [f"{name} = {_value(value)}" for name, value in fields.items() if value is not None]
+    return lines + [
+        f"{name} = {_value(value)}  # reads more columns as numbers or dates" for name, value in found.items()
     ]
-    return [line for line in lines if line]
 
 
-def _useless(column: ColumnSurvey, rows: int) -> bool:
-    """Whether a column of texts has nearly as many as there are rows, as names and codes do."""
-    return natural_kind(column) == "category" and len(column.values) > min(rows, MOST_VALUES) * 0.9
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return quoted(value)
+    return f"[{', '.join(map(quoted, value))}]"
 
 
-def _network(classes: bool, images: bool) -> list[str]:
-    loss, last = ("cross_entropy", "softmax") if classes else ("mse", "identity")
-    layers = [f'{{units = {units}, activation = "relu"}}' for units in ((512, 256) if images else (128, 64))]
-    if images:
-        layers = [layer.replace("}", ", dropout = 0.4}") for layer in layers]
-    dropout = ["input_dropout = 0.2"] if images else []
-    return [f'loss = "{loss}"', f'layers = [{", ".join(layers)}, {{activation = "{last}"}}]', *dropout]
+def _label(label: Label, rows: int) -> list[str]:
+    single = len(label.names) == 1
+    lines = [comment(reason) for reason in label.reasons]
+    lines.append(f"label = {quoted(label.names[0])}" if single else f"labels = {_value(label.names)}")
+    if label.missing:
+        count = f"{label.missing:,} of {rows:,} rows have no label" if single else "some rows lack a label"
+        lines.append(f'missing_label = "drop"  # {count} and are left out')
+    return [*lines, *([] if label.classes else ['target_scaling = "standardize"'])]
 
 
-def _training(rows: int, workers: int) -> list[str]:
-    """Return as many rows for a step as give several hundred steps, and a shard for each worker or more."""
-    usual = 32 if rows < FEW_ROWS else 256 if rows >= MANY_ROWS else 64
-    shards = workers if workers % 2 else max(workers, 4)
-    training = rows - round(rows * 0.2)
-    batch = max(1, min(usual, training) // shards) * shards
-    return ["epochs = 100", f"batch_size = {batch}", f"shards = {shards}", "seed = 0"]
+def _inputs(inputs: Inputs) -> list[str]:
+    lines = []
+    if "" in inputs.left_out:  # a job cannot name it, so it names all others
+        lines += [comment(f"the column without a name {inputs.left_out['']}; {_left_out(inputs)}")]
+        lines += ["columns = [", *(f"    {quoted(name)}," for name in inputs.columns), "]"]
+    elif inputs.left_out:
+        named = [f"    {quoted(name)},  {comment(reason)}" for name, reason in inputs.left_out.items()]
+        lines += ["ignore = [", *named, "]"]
+    if missing := inputs.missing:
+        why = f"numbers are missing: {_counts(missing, 'rows')}"
+        lines.append(f'missing = "median"  {comment(why)}')
+    if hashed := inputs.hashed:
+        limit = DataSpec.most_categories
+        why = f"more than {limit} categories, hashed to {DataSpec.hash_buckets} inputs each: {_counts(hashed, 'words')}"
+        lines += [comment(why), f"most_categories = {limit}", f"hash_buckets = {DataSpec.hash_buckets}"]
+    if inputs.images:
+        lines.append('scaling = "min_max"  # the inputs look like the pixels of an image')
+    return lines
+
+
+def _left_out(inputs: Inputs) -> str:
+    others = [f"{shown(name)!r} {reason}" for name, reason in inputs.left_out.items() if name]
+    return f"left out, too: {'; '.join(others)}" if others else "it is left out"
+
+
+def _counts(columns: Mapping[str, int], unit: str) -> str:
+    named = [f"{shown(name)!r} ({count:,} {unit})" for name, count in list(columns.items())[:MOST_NAMED]]
+    return ", ".join(named) + (f" and {len(columns) - MOST_NAMED} more" if len(columns) > MOST_NAMED else "")
+
+
+def _kinds(inputs: Inputs) -> list[str]:
+    """Return the table of the columns whose kind is given; it ends the section."""
+    lines = [f'{quoted(name)} = "category"  {comment(why)}' for name, why in inputs.categories.items()]
+    return ["", "[data.kinds]", *lines] if lines else []
+
+
+def _network(label: Label, training: Training) -> list[str]:
+    loss, last = ("cross_entropy", "softmax") if label.classes else ("mse", "identity")
+    drop = f", dropout = {training.dropout}" if training.dropout else ""
+    layers = [f'{{units = {units}, activation = "relu"{drop}}}' for units in training.units]
+    inputs = [f"input_dropout = {training.input_dropout}"] if training.input_dropout else []
+    return [f'loss = "{loss}"', f'layers = [{", ".join(layers)}, {{activation = "{last}"}}]', *inputs]
 
 
 def _name(source: str) -> str:
     name = PurePosixPath(source).name.partition(".")[0]
     return "".join(c for c in name if c.isprintable() and c not in "*?[]")[:200] or "job"
-
-
-def _text(text: str) -> str:
-    """Return a TOML string."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'

@@ -14,6 +14,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
+from chainrule.data.dataset import RULES
 from chainrule.data.files import sync
 from chainrule.data.model import Model
 from chainrule.nn import Array
@@ -23,8 +24,6 @@ from chainrule.wire.faults import fail_at
 from chainrule.wire.fingerprints import weights_sha256
 
 METADATA = "chainrule.optimizer.v2"
-RULES = "3"
-"""Rises when the same job would be trained to other bits."""
 MODEL, OPTIMIZER, MANIFEST = "model.safetensors", "optimizer.safetensors", "manifest.json"
 
 

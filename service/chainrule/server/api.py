@@ -119,7 +119,7 @@ class Api:
         read, store = self.board.read, self.board.store
         row = await read(store.row, job.id)
         events = await read(store.events_behind, job.id, max(0, job.events - EVENTS_SHOWN), EVENTS_SHOWN)
-        document = await self.fleet.view(job) | details(job, row)
+        document = await self.fleet.view(job) | details(job, row) | self.fleet.trouble()
         document["events_shown"] = [json.loads(_event(event)[1]) for event in events]
         return json.dumps(document, allow_nan=False).encode()
 

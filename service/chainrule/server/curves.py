@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 Numbers: TypeAlias = NDArray[np.float64]
 FEWEST_STEPS, MOST_STEPS = 10, 100
 """The bounds of the number of steps that the smoothed training loss is a mean over."""
+FEWEST_OF_A_MEDIAN = 8
+"""Values of which a median is made, unless there are hardly more."""
 
 
 def loss_window(steps_per_epoch: int) -> int:

@@ -9,7 +9,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -80,16 +80,17 @@ class Datasets:
             while piece := file.read(PIECE_BYTES):
                 yield piece
 
-    async def describe(self, name: str) -> dict[str, Any]:
+    async def describe(self, name: str, reading: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Return the document of a Description. Raises DatasetNotFound, InvalidData.
 
+        `reading` are fields of a job's `data` that say how the file is read.
         A process of its own looks at the bytes, one at a time: they are a stranger's, and may be many.
         """
         dataset = self.get(name)
         async with self._one_at_a_time:
             child = await Child.start("chainrule.data", self._log)
             try:
-                await child.send(source=str(self.path(dataset)))
+                await child.send(source=str(self.path(dataset)), reading=dict(reading or {}))
                 ended = {"event": "refused", "reason": f"{SCHEME}{name} cannot be looked at, see {self._log}"}
                 answer: dict[str, Any] = await anext(child.events(), ended)
             finally:

@@ -42,7 +42,8 @@ class _Known:
 class Fleet:
     """Reads jobs with their health; `cpus` gives those that jobs hold and those that there are.
 
-    A cluster that `may_grow` can get more of them while the service runs.
+    A cluster that `may_grow` can get more of them while the service runs. `trouble` says why the service as a whole
+    trains nothing, None where it can.
     """
 
     def __init__(
@@ -53,9 +54,10 @@ class Fleet:
         clock: Callable[[], float] = time.monotonic,
         *,
         may_grow: bool = False,
+        trouble: Trouble = lambda: None,
     ) -> None:
         self._board, self._history, self._cpus, self._clock = board, history, cpus, clock
-        self._may_grow = may_grow
+        self._may_grow, self._trouble = may_grow, trouble
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._answers = Answers(clock)
 
@@ -99,7 +101,12 @@ class Fleet:
     async def _cluster(self) -> dict[str, Any]:
         used, total = self._cpus()
         waiting = await self._history.read(self._history.queue, total)
-        return {"cpus": {"used": used, "total": total}, "queue": waiting}
+        return {"cpus": {"used": used, "total": total}, "queue": waiting} | self.trouble()
+
+    def trouble(self) -> dict[str, str]:
+        """Return why the service as a whole trains nothing, as a field of a document; no field where it can."""
+        trouble = self._trouble()
+        return {} if trouble is None else {"trouble": trouble}
 
     async def view(self, job: Job) -> dict[str, Any]:
         """Return a job with its health; the losses of one that has ended are asked for where they are looked at."""

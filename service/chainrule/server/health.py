@@ -57,6 +57,8 @@ def verdict(job: Job, facts: Facts) -> Health:
         return Health("done", "done", _result(job))
     if job.state is JobState.QUEUED and job.blocked:
         return Health("bad", "cannot run", job.reason)
+    if job.state is JobState.QUEUED and 0 < facts.cpus < facts.min_workers:
+        return _never(facts)
     waiting = {
         JobState.QUEUED: Health("wait", "waiting", job.reason or "waits for its turn"),
         JobState.STARTING: _no_workers(job) or Health("busy", "starting", "data is read and workers start"),
@@ -81,9 +83,15 @@ def _never(facts: Facts) -> Health:
 
 def _running(job: Job, facts: Facts) -> Health:
     if not job.workers:
-        return Health("wait", "waiting", "it has no worker at present: training goes on as soon as one joins")
+        waits = "it has no worker at present: training goes on as soon as one joins"
+        return _no_workers(job) or Health("wait", "waiting", waits)
     found = _diverging(facts) or _silent(job) or _layers(job.layers) or _stalled(facts) or _uninformed(job, facts)
     return found or _overfitting(facts) or _learning(facts.losses)
+
+
+def _no_workers(job: Job) -> Health | None:
+    """A job that holds its CPUs has a reason where its workers do not start."""
+    return Health("warn", "no workers", job.reason) if job.reason else None
 
 
 def _diverging(facts: Facts) -> Health | None:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from chainrule.data.faults import Faulty
 from chainrule.data.model import Model
-from chainrule.nn import Array
 from chainrule.server.board import Board
 from chainrule.wire.errors import InvalidData, ModelNotFound
 
@@ -66,12 +66,12 @@ def _read(checkpoint: dict[str, Any]) -> bytes:
     return content
 
 
-async def predictions(model: Model, batches: AsyncIterator[bytes]) -> AsyncIterator[Array]:
+async def predictions(model: Model, batches: AsyncIterator[bytes]) -> AsyncIterator[NDArray[Any]]:
     """Yield A^N (rows, n^N) for each batch of raw rows, an Arrow IPC stream, in order. Raises InvalidData.
 
     While one is computed the next one comes and is computed, too; who waits for an answer before he sends more gets it.
     """
-    computed: asyncio.Queue[asyncio.Task[Array] | None] = asyncio.Queue(BATCHES_AHEAD)
+    computed: asyncio.Queue[asyncio.Task[NDArray[Any]] | None] = asyncio.Queue(BATCHES_AHEAD)
     taking = asyncio.create_task(_compute(model, batches, computed))
     rows = 0
     try:
@@ -90,7 +90,7 @@ async def predictions(model: Model, batches: AsyncIterator[bytes]) -> AsyncItera
 
 
 async def _compute(
-    model: Model, batches: AsyncIterator[bytes], computed: "asyncio.Queue[asyncio.Task[Array] | None]"
+    model: Model, batches: AsyncIterator[bytes], computed: "asyncio.Queue[asyncio.Task[NDArray[Any]] | None]"
 ) -> None:
     try:
         async for batch in batches:
@@ -99,7 +99,7 @@ async def _compute(
         await computed.put(None)
 
 
-def _outputs(model: Model, batch: bytes) -> Array:
+def _outputs(model: Model, batch: bytes) -> NDArray[Any]:
     try:
         table = pa.ipc.open_stream(batch).read_all()
     except pa.ArrowInvalid as error:

@@ -24,14 +24,18 @@ class Processes:
         self._service = psutil.Process(pid)
 
     def of(self, kind: str) -> list[psutil.Process]:
-        """Return the living processes of a kind, the oldest first."""
-        found = []
+        """Return the living processes of a kind, the oldest first.
+
+        A copy that one of them has made of itself, to become another program in a moment, is none.
+        """
+        found: dict[int, tuple[psutil.Process, list[str], int]] = {}
         for process in self._service.children(recursive=True):
             with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
                 words = process.cmdline()
                 if words and _matches(words, MARKS[kind]):
-                    found.append(process)
-        return sorted(found, key=lambda process: process.pid)
+                    found[process.pid] = process, words, process.ppid()
+        own = [each for each, words, parent in found.values() if parent not in found or found[parent][1] != words]
+        return sorted(own, key=lambda process: process.pid)
 
     def kill(self) -> None:
         """Kill the service, and wait until all that it has started has ended by itself."""

@@ -66,7 +66,10 @@ class Progress:
             "epoch": self._epoch(version),
             "metrics": self._losses.metrics(),
         }
-        for warning in (*advice(self._spec), *self._summary.warnings) if row["data"] is None else ():
+        first = row["data"] is None
+        for note in self._summary.notes if first else ():
+            await self._backlog.write({}, ("data", f"{self._spec.data.train}: {note}"))
+        for warning in (*advice(self._spec), *self._summary.warnings) if first else ():
             await self._backlog.write({}, ("warning", warning))
         await self._backlog.write(changes)
 

@@ -33,7 +33,7 @@ class Records:
             raise InvalidData(f"the data of job {job_id} has not been read, so nothing is on record of its training")
         job = await self._board.read(self._board.store.job, job_id)
         machines = tuple("{cpu}, NumPy {numpy}, {blas}".format(**machine) for machine in row["machines"])
-        return RecordHeader(parse_spec(row["spec"]), job, row["data"]["sha256"], machines)
+        return RecordHeader(parse_spec(row["spec"]), job, row["data"]["sha256"], machines, row["data"])
 
     async def steps(self, job_id: str, first: int, last: int) -> AsyncIterator[StepRecord]:
         """Yield the steps from version `first` to `last`."""

@@ -1,13 +1,16 @@
-"""Rows of the table of jobs: how one is found, and the job that it stands for."""
+"""Rows of jobs and of their checkpoints: how one is found, and the job that it stands for."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
 
-from chainrule.server.tables import jobs
+from chainrule.server.tables import checkpoints, jobs
 from chainrule.wire.errors import JobAmbiguous, JobNotFound
 from chainrule.wire.job import Job, JobState
 from chainrule.wire.layers import LayerFigures
+from chainrule.wire.units import labels, loss_unit
 
 Row = sa.RowMapping
 SHORTEST_PREFIX = 2
@@ -23,8 +26,26 @@ _PLAIN = (
 def job_of(row: Row) -> Job:
     """Return the job of a row."""
     moments = {key: _moment(row[key]) for key in ("created", "started", "finished")}
-    layers = tuple(map(LayerFigures.from_document, row["layers"]))
-    return Job(state=JobState(row["state"]), layers=layers, **{key: row[key] for key in _PLAIN} | moments)
+    return Job(
+        state=JobState(row["state"]),
+        layers=tuple(map(LayerFigures.from_document, row["layers"])),
+        min_workers=min_workers(row),
+        loss_unit=loss_unit(row["spec"]),
+        labels=labels(row["spec"]),
+        **{key: row[key] for key in _PLAIN} | moments,
+    )
+
+
+def min_workers(row: Row) -> int:
+    """Return the CPUs that a job waits for: scaling it to fewer workers lowers them."""
+    spec: dict[str, Any] = row["spec"]
+    return min(int(spec.get("cluster", {}).get("min_workers", 1)), int(row["max_workers"]))
+
+
+def measured(loss: float, accuracy: float | None, metrics: dict[str, float]) -> dict[str, float]:
+    """Return the metrics of an evaluation; a store of the first versions has the two by themselves alone."""
+    known = {"loss": loss, "accuracy": accuracy, **metrics}
+    return {name: value for name, value in known.items() if value is not None}
 
 
 def _moment(seconds: float | None) -> datetime | None:
@@ -62,3 +83,15 @@ def has_request(connection: sa.Connection, request_id: str) -> bool:
     """Whether a request with this id has made a job."""
     query = sa.select(jobs.c.id).where(jobs.c.request_id == request_id)
     return connection.execute(query).first() is not None
+
+
+def checkpoints_of(connection: sa.Connection, job_id: str) -> list[Row]:
+    """Return a job's checkpoints, the latest first."""
+    query = sa.select(checkpoints).where(checkpoints.c.job_id == job_id).order_by(checkpoints.c.version.desc())
+    return list(connection.execute(query).mappings())
+
+
+def forget_checkpoints(connection: sa.Connection, job_id: str, rows: Sequence[Row]) -> None:
+    """Delete some of a job's checkpoints."""
+    versions = checkpoints.c.version.in_([row["version"] for row in rows])
+    connection.execute(checkpoints.delete().where(checkpoints.c.job_id == job_id, versions))

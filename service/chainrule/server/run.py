@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from chainrule.data.dataset import DatasetSummary
+from chainrule.data.dataset import RULES, DatasetSummary
 from chainrule.server.absence import PATIENCE_SECONDS, Absence
 from chainrule.server.backlog import until_written
 from chainrule.server.board import Board
@@ -85,6 +85,7 @@ class Run:
     async def _train(self) -> None:
         row = await self._board.read(self._board.store.row, self.job_id)
         spec = parse_spec(row["spec"])
+        _check_rules(row["data"])
         summary = await self._prepare(spec, row["data"] and row["data"]["sha256"])
         self._progress = Progress(self.job_id, self._board, spec, summary)
         events = (await self._start_server(spec, summary, row["generation"])).events()
@@ -242,3 +243,12 @@ class Run:
         await self._launcher.release(self.job_id)
         if self._server is not None:
             await self._server.stop(STOP_SECONDS)
+
+
+def _check_rules(data: dict[str, Any] | None) -> None:
+    """Raise TrainingFailed where training began by other rules, which a job would not end with the bits of."""
+    if data is not None and data.get("rules", "") != RULES:
+        raise TrainingFailed(
+            "training began with another version of Chainrule, which trains to other bits: submit the job again "
+            "(`chainrule show JOB --json | jq .spec` prints its job file), or go on with the version that it began with"
+        )

@@ -104,7 +104,13 @@ async def serving(settings: Settings) -> AsyncIterator[Addresses]:
         scheduler = Scheduler(board, launcher, folder / "jobs", checks)
         history = History(folder / STORE)
         stack.callback(history.close)
-        fleet = Fleet(board, history, lambda: scheduler.cpus)
+        fleet = Fleet(
+            board,
+            history,
+            lambda: scheduler.cpus,
+            may_grow=settings.ray_address is not None,
+            trouble=lambda: scheduler.trouble,
+        )
         servicer = TrainingServicer(board, fleet, scheduler, folder / "jobs", datasets, uploads, roots)
         await scheduler.recover()
         http = stack.enter_context(listening_socket(settings.host, settings.http_port))

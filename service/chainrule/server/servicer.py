@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 import grpc
+import numpy as np
+from google.protobuf.json_format import MessageToDict
 
 from chainrule.data.files import Roots
 from chainrule.server.board import Board
@@ -24,7 +26,7 @@ from chainrule.server.sources import check_sources
 from chainrule.server.uploads import Uploads
 from chainrule.v1 import training_pb2 as pb
 from chainrule.v1.training_pb2_grpc import TrainingServiceServicer
-from chainrule.wire.chunks import CHUNK_BYTES, to_chunks
+from chainrule.wire.chunks import CHUNK_BYTES
 from chainrule.wire.errors import ChainruleError, InvalidData, InvalidJob
 from chainrule.wire.job import Job
 from chainrule.wire.messages import job_to_message, spec_from_message, spec_to_message
@@ -192,10 +194,17 @@ class TrainingServicer(TrainingServiceServicer):  # type: ignore[misc]
         """Send the outputs for batches of rows, in their order."""
         first = await anext(requests, pb.PredictRequest())
         model = await self._models.model(await self._id(first))
-        yield pb.PredictResponse(classes=model.summary.classes, outputs=model.summary.outputs)
+        yield pb.PredictResponse(
+            classes=model.summary.classes,
+            outputs=model.summary.outputs,
+            dtype="float64" if model.summary.target_scaling else "float32",
+            warnings=model.warnings,
+            names=() if model.summary.classes else model.spec.data.targets,
+        )
         async for outputs in predictions(model, _batches(first, requests)):
-            for _, data in to_chunks(outputs.reshape(-1)):
-                yield pb.PredictResponse(outputs=model.summary.outputs, values=data)
+            data = np.ascontiguousarray(outputs).astype(outputs.dtype.newbyteorder("<"), copy=False).tobytes()
+            for start in range(0, len(data), CHUNK_BYTES):
+                yield pb.PredictResponse(outputs=model.summary.outputs, values=data[start : start + CHUNK_BYTES])
 
     @_streamed
     async def UploadDataset(  # noqa: N802
@@ -224,7 +233,9 @@ class TrainingServicer(TrainingServiceServicer):  # type: ignore[misc]
         self, request: pb.DescribeDatasetRequest, context: Context
     ) -> pb.DescribeDatasetResponse:
         """Look at all rows of a data set."""
-        return pb.DescribeDatasetResponse(description=json.dumps(await self._datasets.describe(request.name)))
+        fields = MessageToDict(request, preserving_proto_field_name=True)
+        name = fields.pop("name", "")
+        return pb.DescribeDatasetResponse(description=json.dumps(await self._datasets.describe(name, fields)))
 
     @_streamed
     async def GetDataset(  # noqa: N802

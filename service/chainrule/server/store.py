@@ -19,7 +19,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from chainrule.server import tables
 from chainrule.server.jobs import Move, after, told
-from chainrule.server.rows import find_id, has_request, job_of
+from chainrule.server.rows import checkpoints_of, find_id, forget_checkpoints, has_request, job_of, measured
 from chainrule.server.tables import checkpoints, evaluations, events, fingerprints, jobs, steps
 from chainrule.wire.errors import InvalidJob, JobNotFinished, JobNotFound, LaunchFailed, TooMuch, Violation
 from chainrule.wire.faults import fail_at
@@ -233,20 +233,20 @@ class Store:
         with self._transaction() as connection:
             fail_at("checkpoint.before_row")
             # Training has begun again before these: they could not be read.
-            lost = [row for row in _checkpoints(connection, job_id) if row["version"] >= checkpoint["version"]]
-            _forget_checkpoints(connection, job_id, lost)
+            lost = [row for row in checkpoints_of(connection, job_id) if row["version"] >= checkpoint["version"]]
+            forget_checkpoints(connection, job_id, lost)
             connection.execute(checkpoints.insert().values(job_id=job_id, **checkpoint))
             _update(connection, job_id, {"weights_sha256": checkpoint["weights_sha256"]})
             self._add_event(connection, job_id, now, "checkpoint", f"checkpoint at step {checkpoint['version']}")
-            old = _checkpoints(connection, job_id)[keep:]
-            _forget_checkpoints(connection, job_id, old)
+            old = checkpoints_of(connection, job_id)[keep:]
+            forget_checkpoints(connection, job_id, old)
             return [row["path"] for row in lost + old]
 
     def checkpoints(self, job_id: str) -> list[dict[str, Any]]:
         """Return a job's checkpoints, the latest first."""
         with self._transaction() as connection:
             _row(connection, job_id)
-            rows = _checkpoints(connection, job_id)
+            rows = checkpoints_of(connection, job_id)
             return [{key: value for key, value in row.items() if key != "job_id"} for row in rows]
 
     def events_behind(self, job_id: str, number: int, limit: int) -> list[bytes]:
@@ -295,13 +295,3 @@ def _add_history(connection: sa.Connection, job_id: str, table: sa.Table, rows: 
         columns = [column.name for column in table.columns]
         values = [dict(zip(columns, (job_id, *row), strict=True)) for row in rows]
         connection.execute(insert(table).on_conflict_do_nothing(), values)
-
-
-def _checkpoints(connection: sa.Connection, job_id: str) -> list[Row]:
-    query = sa.select(checkpoints).where(checkpoints.c.job_id == job_id).order_by(checkpoints.c.version.desc())
-    return list(connection.execute(query).mappings())
-
-
-def _forget_checkpoints(connection: sa.Connection, job_id: str, rows: Sequence[Row]) -> None:
-    versions = checkpoints.c.version.in_([row["version"] for row in rows])
-    connection.execute(checkpoints.delete().where(checkpoints.c.job_id == job_id, versions))
