@@ -17,7 +17,7 @@ def terminal(monkeypatch):
 
 class TestText:
     def test_of_progress_has_all_numbers(self, job):
-        numbers = "loss 0.2500, validation accuracy 96.1 %, 9,120 samples/s, 2 workers"
+        numbers = "loss 0.2500, validation accuracy 96.1%, 9,120 samples/s, 2 workers"
         assert progress_text(job) == f"step 50 of 100, epoch 10, {numbers}"
 
     def test_of_progress_leaves_out_what_is_not_known(self, job):
@@ -27,7 +27,7 @@ class TestText:
     def test_of_progress_says_what_its_losses_are_means_of(self, job):
         train = {"loss": 0.2141, "epoch_loss": 0.2203, "batch_loss": 0.0001, "loss_steps": 100.0, "step": 50.0}
         text = measures_text(replace(job, metrics=job.metrics | {"train": train}))
-        assert text == "loss 0.2141 (mean of 100 steps), epoch 0.2203, validation accuracy 96.1 %"
+        assert text == "loss 0.2141 (mean of 100 steps), epoch 0.2203, validation accuracy 96.1%"
 
     def test_of_regression_has_r2_and_the_rmse_in_the_unit_of_the_label(self, job):
         metrics = {"train": {"loss": 1.0}, "validation": {"loss": 2.0, "r2": 0.812, "rmse": 47120.3, "mae": 1.0}}
@@ -49,7 +49,7 @@ class TestText:
     def test_of_a_job_that_keeps_an_earlier_step_says_whose_numbers_they_are(self, job):
         metrics = {"train": {"loss": 0.5, "step": 40.0}, "validation": {"accuracy": 0.9}}
         ended = replace(job, state=JobState.SUCCEEDED, version=50, metrics=metrics)
-        assert measures_text(ended) == ("loss 0.5000, validation accuracy 90.0 % (of step 40, whose weights are kept)")
+        assert measures_text(ended) == ("loss 0.5000, validation accuracy 90.0% (of step 40, whose weights are kept)")
         assert "kept" not in measures_text(replace(ended, version=40))
 
     def test_of_a_state_has_its_reason_and_no_word_twice(self, job):
@@ -70,7 +70,7 @@ class TestText:
     def test_of_a_summary_says_how_it_ended(self, remote):
         ended = remote.events[-1].job
         assert summary(ended) == (
-            "digits SUCCEEDED at step 100 of 100 after 9.0 s: loss 0.2500, validation accuracy 96.1 %"
+            "digits SUCCEEDED at step 100 of 100 after 9.0 s: loss 0.2500, validation accuracy 96.1%"
         )
         failed = replace(ended, state=JobState.FAILED, reason="digits.csv has no column 'label'")
         assert summary(failed).endswith(": digits.csv has no column 'label'")
@@ -99,7 +99,7 @@ class TestFollow:
         text = terminal.file.getvalue()
         assert "checkpoint version 50 is saved" in text
         assert "50/100" in text
-        assert "validation accuracy 96.1 %" in text
+        assert "validation accuracy 96.1%" in text
         assert "progress   step" not in text
 
     def test_in_a_terminal_shows_why_a_job_waits(self, remote, terminal, job):
@@ -113,7 +113,7 @@ class TestFollow:
         text = terminal.file.getvalue()
         assert "GRADIENT" in text
         assert "vanishing" in text
-        assert " ".join(text.split()).endswith("layer 1 vanishing; loss 0.2500, validation accuracy 96.1 %")
+        assert " ".join(text.split()).endswith("layer 1 vanishing; loss 0.2500, validation accuracy 96.1%")
 
     def test_in_a_pipe_tells_when_other_layers_do_not_learn(self, remote, pipe):
         sick, well = LayerFigures(1, diagnosis="dead"), LayerFigures(1)

@@ -17,7 +17,7 @@ def test_shows_one_job_by_name_and_value(pipe, job):
     pipe.print(job_table(replace(job, reason="because", weights_sha256="5" * 64)))
     rows = dict(line.split(None, 1) for line in pipe.file.getvalue().splitlines())
     assert rows["state"].strip() == "RUNNING: because"
-    assert rows["validation"].strip() == "accuracy 96.1 %, loss 0.5000"
+    assert rows["validation"].strip() == "accuracy 96.1%, loss 0.5000"
     assert rows["weights"].strip() == "5" * 64
     assert "finished" not in rows
 

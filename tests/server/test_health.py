@@ -69,7 +69,7 @@ OTHERS = [
     (job(JobState.PAUSED, reason="paused by the user at step 3"), "rest", "paused", "at step 3"),
     (job(JobState.CANCELLED), "rest", "cancelled", "by the user"),
     (job(JobState.FAILED, reason="no such file"), "bad", "failed", "no such file"),
-    (job(JobState.SUCCEEDED, metrics=ACCURATE), "done", "done", "validation accuracy 0.97"),
+    (job(JobState.SUCCEEDED, metrics=ACCURATE), "done", "done", "validation accuracy 97.0%"),
     (job(JobState.SUCCEEDED, metrics=TRAINED), "done", "done", "training loss 0.5"),
 ]
 

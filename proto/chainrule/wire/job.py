@@ -1,5 +1,6 @@
 """What is known of a job: the words that client, service and wire share."""
 
+import math
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -79,10 +80,12 @@ class Job:
     spec: JobSpec | None = None
 
 
-def percent(done: int, of: int) -> str:
-    """Return a share of steps rounded down to one decimal, so that only a whole is 100%: `99.1%` for 595 of 600."""
-    tenths = 1000 * done // of
-    return f"{tenths // 10}.{tenths % 10}%"
+def percent(done: float, of: float = 1) -> str:
+    """Return a share rounded down to one decimal, so that only a whole is 100%: `99.1%` for 595 of 600.
+
+    The page has the same rule (static/format.js).
+    """
+    return f"{math.floor(1000 * done / of + 1e-9) / 10:.1f}%"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from chainrule.client.client import Client
 from chainrule.client.display import follow
 from chainrule.client.local_service import local_service
 from chainrule.wire.errors import ChainruleError
-from chainrule.wire.job import JobState
+from chainrule.wire.job import JobState, percent
 
 GOAL = 0.96
 """The accuracy on held-out images below which the demo has failed."""
@@ -75,7 +75,7 @@ def run(folder: Path, console: Console) -> DemoResult:
     with local_service(folder) as service, Client(service.address) as client:
         console.print(f"Service on {service.address}, page on {service.http}")
         result = _train(client, folder, labels, console)
-    console.print(f"Accuracy on {result.images} held-out images: {result.accuracy:.1%} ({result.right} right)")
+    console.print(f"Accuracy on {result.images} held-out images: {percent(result.accuracy)} ({result.right} right)")
     if not result.good:
         console.print(f"That is below the {GOAL:.0%} that were to be reached")
     console.print(f"Model: {result.model}")

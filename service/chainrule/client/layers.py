@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from chainrule.wire.errors import ChainruleError
-from chainrule.wire.job import Job
+from chainrule.wire.job import Job, percent
 from chainrule.wire.layers import LayerFigures
 
 LOOK_SECONDS = 1.0
@@ -55,7 +55,7 @@ def _cells(layer: LayerFigures) -> tuple[str | Text, ...]:
     return (
         str(layer.layer),
         *("-" if value is None else f"{value:.3g}" for value in lengths),
-        *("-" if value is None else f"{value:.1%}" for value in shares),
+        *("-" if value is None else percent(value) for value in shares),
         Text(layer.diagnosis, "bold red"),
     )
 

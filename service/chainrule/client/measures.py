@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from chainrule.wire.job import Job
+from chainrule.wire.job import Job, percent
 
 NAMED_LABELS = 3
 """Of more labels than these the number is said in place of the names."""
@@ -80,7 +80,7 @@ def _listed(job: Job, metrics: Mapping[str, float]) -> str:
 
 def _value(job: Job, name: str, value: float) -> str:
     if name in _SHARES:
-        return f"{100 * value:.1f} %"
+        return percent(value)
     if name == "r2":
         return f"{value:.2f}" if value < 0.99 else f"{value:.4f}"
     if name in _IN_UNIT:

@@ -96,7 +96,7 @@ def _cells(job: Job, *, fitted: bool) -> dict[str, Text]:
         "STEP": f"{job.version}/{job.steps}" if job.steps else "-",
         "DONE": percent(job.version, job.steps) if job.steps else "-",
         "LOSS": "-" if loss is None else f"{loss:.4g}" if fitted else f"{loss:.4f}",
-        "ACCURACY": "-" if accuracy is None else f"{accuracy:.1%}",
+        "ACCURACY": "-" if accuracy is None else percent(accuracy),
         "WORKERS": str(job.workers),
         "W": str(job.workers),
         "REASON": " ".join((f"cannot run: {job.reason}" if job.blocked else job.reason).split()),

@@ -9,6 +9,8 @@ import math
 from collections.abc import Mapping, Sequence
 from statistics import median
 
+from chainrule.wire.job import percent
+
 ENOUGH = 5
 """With fewer evaluations nothing is said."""
 LAST = 3
@@ -62,4 +64,5 @@ def _of_classes(evaluations: Evaluations, weights: Sequence[float]) -> str:
     known = any(now[name] > limit for name, limit in limits.items() if name in now)
     if "accuracy" not in now or known or now.get("log_loss", math.inf) < PART * entropy:
         return ""
-    return f"the validation accuracy is {now['accuracy']:.1%}, and that of the most frequent class alone is {most:.1%}"
+    accuracy = percent(now["accuracy"])
+    return f"the validation accuracy is {accuracy}, and that of the most frequent class alone is {percent(most)}"

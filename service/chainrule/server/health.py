@@ -10,7 +10,7 @@ from statistics import median
 
 from chainrule.server.baselines import no_better
 from chainrule.server.diagnosis import NO_GRADIENT
-from chainrule.wire.job import Health, Job, JobState
+from chainrule.wire.job import Health, Job, JobState, percent
 from chainrule.wire.layers import LayerFigures
 
 ENOUGH_POINTS = 8
@@ -196,7 +196,8 @@ def _result(job: Job) -> str:
         metrics = job.metrics.get(split, {})
         for metric, words in (("accuracy", "accuracy"), ("r2", "R²"), ("loss", "loss")):
             if metric in metrics and not (split == "train" and metric != "loss"):
-                return f"{'validation' if split == 'validation' else 'training'} {words} {_number(metrics[metric])}"
+                value = percent(metrics[metric]) if metric == "accuracy" else _number(metrics[metric])
+                return f"{'validation' if split == 'validation' else 'training'} {words} {value}"
     return job.reason or "all steps are done"
 
 
