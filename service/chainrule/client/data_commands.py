@@ -240,11 +240,10 @@ def _print(parts: Iterator[Predictions]) -> None:
 
 
 def _shown(predictions: Predictions) -> list[Any]:
-    """Return the labels; numbers with the digits that float32 has, and after scaling with 12 at most."""
-    if predictions.classes:
+    """Return the labels; numbers of float32 with the digits that it has."""
+    if predictions.classes or predictions.values.dtype.itemsize > 4:
         return list(predictions.labels)
-    single = predictions.values.dtype.itemsize == 4
-    shown = [[float(str(x)) if single else float(f"{x:.12g}") for x in row] for row in predictions.values]
+    shown = [[float(str(x)) for x in row] for row in predictions.values]
     return replace(predictions, values=np.array(shown, np.float64)).labels
 
 

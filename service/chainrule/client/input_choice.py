@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from chainrule.client.column_facts import counts_by_one, misfit, misfits, missing_numbers, shown, values_of
+from chainrule.client.toml_text import quoted
 from chainrule.data import lookalikes
 from chainrule.data.columns import KINDS
 from chainrule.data.description import ColumnDescription, Description
@@ -116,6 +117,8 @@ def _gone_wrong(column: ColumnDescription, description: Description) -> _Verdict
     named = f", as {shown(example)!r}" if example else ""
     other = lookalikes.best(column.survey.others, wrong)
     hint = f"; {other.hint} may read it" if other else ""
+    if not hint and example:
+        hint = f"; data.missing_values = [{quoted(example)}] reads that as missing, if it means so"
     reason = f"is mostly a {column.kind}, but {wrong:,} of {values:,} values are not{named}{hint}"
     few = different <= FEW and different * ROWS_EACH <= values
     return _Verdict(few, reason, category=True)

@@ -84,7 +84,7 @@ def read_rows(path: Path, header: RecordHeader, options: Mapping[str, Any] | Non
 
 def _inputs_of(summary: DatasetSummary) -> Selection:
     """Return the model's inputs; what are words there, or dates, is not turned into numbers here."""
-    words = frozenset(each.column for each in summary.preprocessing.encoders if each.kind != "number")
+    words = frozenset(each.column for each in summary.preprocessing.encoders if each.kind != "number" or each.sign)
     return Selection(frozenset(summary.columns), text=words)
 
 

@@ -1,5 +1,6 @@
 """A description of data -> the job file that it suggests, with the reason for each choice."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -66,8 +67,17 @@ def _reading(description: Description, given: Mapping[str, Any], found: Mapping[
     lines = [comment(reason) for reason in description.reasons]
     lines += [f"{name} = {_value(value)}" for name, value in fields.items() if value is not None]
     return lines + [
-        f"{name} = {_value(value)}  # reads more columns as numbers or dates" for name, value in found.items()
+        f"{name} = {_value(value)}  # reads more columns as numbers or dates{_or_else(value)}"
+        for name, value in found.items()
     ]
+
+
+def _or_else(value: Any) -> str:
+    """Return the date format with day and month the other way round, which may fit as well."""
+    if not isinstance(value, str) or not {"%d", "%m"} <= set(re.findall("%.", value)) or value.startswith("%Y"):
+        return ""
+    other = value.replace("%d", "%D").replace("%m", "%d").replace("%D", "%m")
+    return f"; {other} if the month comes {'second' if value.startswith('%m') else 'first'}"
 
 
 def _value(value: Any) -> str:

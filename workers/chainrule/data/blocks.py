@@ -125,7 +125,7 @@ def read_source(
     if not blocks:
         raise no_rows(source)
     textual = format_of(files[0], dialect) in TEXTUAL
-    lost = [name for name in wordy(blocks) if textual and _has_numbers(blocks, name)]
+    lost = [name for name in wordy(blocks) if textual and _lost_words(blocks, name, dialect)]
     if lost:
         selection = replace(selection, text=selection.text | set(lost))
         again = [replace(fragment, selection=selection) for fragment in _fragments(blocks)]
@@ -135,8 +135,10 @@ def read_source(
     return Source(blocks, hash_of(digests), dialect, tuple(warnings), reasons)
 
 
-def _has_numbers(blocks: Sequence[Block], name: str) -> bool:
-    return any(block.survey.column(name).families - {"text"} for block in blocks)
+def _lost_words(blocks: Sequence[Block], name: str, dialect: Dialect) -> bool:
+    """Whether some values of a column have not the words that the file has for them."""
+    marked = dialect.values.decimal != "." and format_of(blocks[0].fragment.file, dialect) == "jsonl"
+    return marked or any(block.survey.column(name).families - {"text"} for block in blocks)
 
 
 def _read(

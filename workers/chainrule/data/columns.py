@@ -90,10 +90,14 @@ def survey_of(blocks: Sequence[Block], name: str) -> ColumnSurvey:
 
 
 def wordy_columns(spec: JobSpec, blocks: Sequence[Block]) -> Iterable[str]:
-    """Yield the columns whose own words are wanted: categories, though some blocks hold numbers alone."""
+    """Yield the columns whose own words are wanted, though some blocks may hold numbers alone.
+
+    These are categories, and numbers that have a sign.
+    """
     for name in dict.fromkeys(name for block in blocks for name in block.survey.columns):
         survey = survey_of(blocks, name)
-        if len(survey.families) > 1 and column_for(name, survey, spec.data.kinds.get(name)).kind == "category":
+        column = column_for(name, survey, spec.data.kinds.get(name))
+        if "text" in survey.families and (column.kind == "category" or column.sign):
             yield name
 
 
@@ -179,7 +183,7 @@ def _first_fault(cells: Any, column: Column, format: ValueFormat, *, refused: bo
 
 def _suspect(spec: JobSpec, column: Column, survey: ColumnSurvey) -> bool:
     refused = spec.data.missing == "refuse" and survey.missing > 0
-    return refused or survey.fault is not None or bool(survey.families - {column.kind})
+    return refused or survey.fault is not None or bool(column.sign) or bool(survey.families - {column.kind})
 
 
 def _coarse(survey: ColumnSurvey) -> bool:

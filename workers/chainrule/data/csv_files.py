@@ -18,7 +18,7 @@ from chainrule.data.sniffing import Guess, guess
 from chainrule.data.streams import UTF8, unpacked
 from chainrule.data.tables import check_count, encoded, whole
 from chainrule.data.texts import plan_text, texts_of
-from chainrule.data.values import ValueFormat, plain_numbers
+from chainrule.data.values import ValueFormat, parse_dates, plain_numbers
 
 HEAD_BYTES, PARSED_BYTES = 1 << 20, 1 << 18
 FIRST_ROWS = 64
@@ -198,13 +198,18 @@ def typed(texts: Any, values: ValueFormat, *, text: bool = False) -> Any:
     """
     if texts.null_count == len(texts):
         return pa.nulls(len(texts))
-    if not text:
+    if not text and not _are_dates(texts[:FIRST_ROWS], values):
         numbers = plain_numbers(texts, values)
         if numbers is None and plain_numbers(_trimmed(texts[:FIRST_ROWS], values), values) is not None:
             numbers = plain_numbers(_trimmed(texts, values), values)
         if numbers is not None:
             return numbers
     return encoded(texts, values.missing_words, protected=[word for word in values.missing_words if word])
+
+
+def _are_dates(texts: Any, values: ValueFormat) -> bool:
+    """Whether texts that may be numbers are all dates in the job's format, as 20200105 in %Y%m%d."""
+    return values.date_format is not None and bool(parse_dates(texts.drop_null(), values.date_format)[1].all())
 
 
 def _trimmed(texts: Any, values: ValueFormat) -> Any:

@@ -56,7 +56,7 @@ def read(fragment: Fragment, dialect: Dialect) -> Iterator[pa.Table]:
 
     So are columns with values of several kinds. Raises Faulty with the row behind the last table.
     """
-    parser = _Parser(fragment.as_text)
+    parser = _Parser(fragment.as_text, dialect.values.decimal)
     for content in _contents(fragment, dialect):
         yield parser.parse(content.removeprefix(BOM))
 
@@ -109,8 +109,8 @@ def _again(head: bytes, fill: Fill) -> Fill:
 class _Parser:
     """Parses one piece after the other; remembers which columns hold texts that Arrow takes for dates."""
 
-    def __init__(self, as_text: tuple[str, ...]) -> None:
-        self._as_text = as_text
+    def __init__(self, as_text: tuple[str, ...], decimal: str = ".") -> None:
+        self._as_text, self._decimal = as_text, decimal
         self._dates: dict[str, pa.Field] = {}
         self._order: dict[str, None] = {}
 
@@ -120,7 +120,7 @@ class _Parser:
         try:
             table = self._by_arrow(content)
         except pa.ArrowInvalid:
-            table = table_of_objects(content, self._as_text)
+            table = table_of_objects(content, self._as_text, self._decimal)
         self._order |= dict.fromkeys(table.column_names)
         return table.select([name for name in self._order if name in table.column_names])
 
@@ -135,7 +135,7 @@ class _Parser:
             if name in self._as_text:
                 told = _in_words(table.column(place), content)
                 if told is None:
-                    return table_of_objects(content, self._as_text)
+                    return table_of_objects(content, self._as_text, self._decimal)
                 table = table.set_column(place, name, told)
         return table
 

@@ -26,17 +26,24 @@ class _Number(str):
 DECODER = json.JSONDecoder(parse_int=_Number, parse_float=_Number, parse_constant=_Number, strict=False)
 
 
-def table_of_objects(content: bytes, as_text: Sequence[str] = ()) -> pa.Table:
+def table_of_objects(content: bytes, as_text: Sequence[str] = (), decimal: str = ".") -> pa.Table:
     """Return objects, with blanks between them, as a table; columns in the order in which they first appear.
 
     The columns `as_text`, and those whose values are of several kinds, are texts: the file's own words for numbers,
-    booleans, arrays and objects. Other columns are as Arrow reads them, but texts are never dates. Raises Faulty.
+    booleans, arrays and objects. Where a column is not `as_text`, numbers among its texts have their `decimal` mark.
+    Other columns are as Arrow reads them, but texts are never dates. Raises Faulty.
     """
     rows = list(_objects(content.decode()))
     names = dict.fromkeys(name for row in rows for name in row)
     if not names:
         return pa.table({"": pa.nulls(len(rows))}).select([])
-    return pa.table({name: _column([row.get(name) for row in rows], name, name in as_text) for name in names})
+    wrong = next((name for name in names if not _is_unicode(name)), None)
+    if wrong is not None:
+        raise Faulty("has a key that is not Unicode text", next(i for i, row in enumerate(rows) if wrong in row))
+    marks = {name: "." if name in as_text else decimal for name in names}
+    return pa.table(
+        {name: _column([row.get(name) for row in rows], name, name in as_text, marks[name]) for name in names}
+    )
 
 
 def _objects(text: str) -> Iterator[dict[str, Any]]:
@@ -65,7 +72,7 @@ def _kind(value: Any) -> str:
     return f"an {word}" if word[0] in "aeiou" else f"a {word}"
 
 
-def _column(values: list[Any], name: str, as_text: bool) -> pa.Array:
+def _column(values: list[Any], name: str, as_text: bool, decimal: str) -> pa.Array:
     kinds = {type(value) for value in values if value is not None}
     if not kinds:
         return pa.nulls(len(values), pa.string() if as_text else pa.null())
@@ -76,7 +83,9 @@ def _column(values: list[Any], name: str, as_text: bool) -> pa.Array:
             return pa.array(values, pa.bool_())
         if kinds <= {list, dict} and (nested := _nested(values)) is not None:
             return nested
-    return _texts([None if value is None else _words(value) for value in values], name)
+    mark = "." if as_text else decimal
+    words = (value.replace(".", mark) if isinstance(value, _Number) else value for value in values)
+    return _texts([None if value is None else _words(value) for value in words], name)
 
 
 def _numbers(values: Sequence[str | None]) -> pa.Array:

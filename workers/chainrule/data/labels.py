@@ -87,6 +87,10 @@ def _classes(
         if block.start < training_rows:
             used = np.bincount(codes[weighted[block.start : block.stop]], minlength=len(words) + 1)
             known.update({word: int(rows) for word, rows in zip(words, used, strict=False) if rows})
+    if settled.counts["boolean"] == settled.present:  # true and True are one class, by the word that more rows have
+        usual = {word.lower(): word for word, _ in sorted(known.items(), key=lambda item: (item[1], item[0]))}
+        parts = [(codes, [usual.get(word.lower(), word) for word in words]) for codes, words in parts]
+        known = Counter(dict.fromkeys(usual.values(), 1))
     classes = in_order(+known, format)
     source, label = spec.data.train, f"the label {name!r}"
     if not classes:

@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 
 from chainrule.data.values import EXPONENT, Mask, ValueFormat, matches
 
-DAY, MONTH, YEAR = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:0?[1-9]|1[0-2])", r"\d{4}"
+PARTS = {
+    "%d": r"(?:0?[1-9]|[12]\d|3[01])",
+    "%m": r"(?:0?[1-9]|1[0-2])",
+    "%Y": r"\d{4}",
+    "%y": r"\d{2}",
+    "%H": r"(?:[01]?\d|2[0-3])",
+    "%M": r"[0-5]?\d",
+    "%S": r"[0-5]?\d",
+}
+"""The parts of a date as `datetime.strptime` reads them."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +38,7 @@ class Lookalike:
 
 def _number(decimal: str, thousands: str = "") -> Lookalike:
     mark = re.escape(decimal)
-    grouped = rf"\d{{1,3}}(?:{re.escape(thousands)}\d{{3}})+" if thousands else r"\d+"
+    grouped = rf"[1-9]\d{{0,2}}(?:{re.escape(thousands)}\d{{3}})+" if thousands else r"\d+"
     fraction = rf"(?:{mark}\d+)?" if thousands else rf"{mark}\d+"
     fields = [("decimal", decimal)] if decimal != "." else []
     fields += [("thousands", thousands)] if thousands else []
@@ -37,13 +46,14 @@ def _number(decimal: str, thousands: str = "") -> Lookalike:
 
 
 def _date(date_format: str) -> Lookalike:
-    pattern = re.escape(date_format).replace("%d", DAY).replace("%m", MONTH).replace("%Y", YEAR)
+    pattern = re.sub("%[dmYyHMS]", lambda part: PARTS[part[0]], re.escape(date_format))
     return Lookalike((("date_format", date_format),), f"^{pattern}$")
 
 
 MARKS = ((".", ","), (",",), (",", "."), *((mark, blank) for blank in " \u00a0\u202f'_" for mark in ".,"))
 NUMBERS = tuple(_number(*marks) for marks in MARKS)
-DATES = tuple(map(_date, ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y")))
+DAYS = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y")
+DATES = tuple(_date(day + time) for time in ("", " %H:%M", " %H:%M:%S") for day in DAYS)
 LOOKALIKES = {each.hint: each for each in (*NUMBERS, *DATES)}
 """The formats that are looked for, by their hints; of two that fit alike the first one is meant."""
 
@@ -53,9 +63,9 @@ def find(texts: Any, counts: NDArray[np.int64], format: ValueFormat) -> Counter[
     if not pc.any(pc.match_substring_regex(texts, r"^[+-]?\d")).as_py():
         return Counter()
     own = {("decimal", format.decimal), ("thousands", format.thousands or ""), ("date_format", format.date_format)}
-    found = Counter[str]()
+    found, dated = Counter[str](), pc.any(pc.match_substring_regex(texts, r"^\d{1,4}[./-]\d{1,2}[./-]\d")).as_py()
     for hint, each in LOOKALIKES.items():
-        if not set(each.fields) <= own:
+        if (dated or each in NUMBERS) and not set(each.fields) <= own:
             mask: Mask = matches(texts, each.pattern)
             found[hint] = int(counts[mask].sum())
     return +found

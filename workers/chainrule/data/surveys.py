@@ -140,6 +140,8 @@ def _look_at_texts(column: Any, name: str, format: ValueFormat, *, count: bool) 
     absent = pc.is_in(texts, pa.array(format.missing_words)).to_numpy(zero_copy_only=False)
     absent = absent | matches(texts, "^-?(?i:nan)$")
     masks = {"absent": absent, "number": number, "boolean": boolean, "date": date, "time": time}
+    if format.date_format is not None:  # whose dates may be digits alone
+        masks = {"absent": absent, "date": date, **masks}
     counts, rest = Counter[str](), np.ones(len(texts), np.bool_)
     for kind, mask in masks.items():
         counts[kind] = int(rows[mask & rest].sum())

@@ -148,7 +148,7 @@ def to_numbers(
         return np.full(len(column), np.nan)
     if of == "text":
         values = _parsed(column, name, kind, format, sign, hint)
-    elif of == kind or format.legacy or (kind == "boolean" and of == "number"):
+    elif (of == kind and not sign) or format.legacy or (kind == "boolean" and of == "number"):
         values = typed_numbers(column)
         if kind == "boolean" and of == "number":
             _check_bits(values, name)

@@ -55,7 +55,7 @@ class ValueFormat:
     def number(self) -> str:
         """The regular expression of a number without a sign of its column."""
         mark = re.escape(self.decimal)
-        digits = rf"\d{{1,3}}(?:{re.escape(self.thousands)}\d{{3}})+|\d+" if self.thousands else r"\d+"
+        digits = rf"[1-9]\d{{0,2}}(?:{re.escape(self.thousands)}\d{{3}})+|\d+" if self.thousands else r"\d+"
         return rf"^[+-]?(?:(?:{digits})(?:{mark}\d*)?|{mark}\d+){EXPONENT}$"
 
 
