@@ -37,16 +37,9 @@ def plan(file: File, dialect: Dialect, digest: Digest | None) -> Iterator[Fragme
         feed(file, digest)
         yield Fragment(file)
         return
-    with filling(file, dialect.unpack_limit) as fill:
-
-        def fill_hashed(buffer: memoryview) -> int:
-            filled = fill(buffer)
-            if digest is not None:
-                digest.update(buffer[:filled])
-            return filled
-
+    with filling(file, dialect.unpack_limit, digest=digest) as fill:
         end = 0
-        for piece in _pieces(file, fill_hashed):
+        for piece in _pieces(file, fill):
             begin, end = end, end + len(piece)
             yield Fragment(file, start=begin, stop=end)
 

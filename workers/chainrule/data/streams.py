@@ -45,8 +45,11 @@ def skippable(file: File, limit: int) -> Iterator[tuple[Read, Callable[[int], ob
 
 
 @contextmanager
-def filling(file: File, limit: int, encoding: str = UTF8) -> Iterator[Fill]:
-    """Give what fills buffers with the file from its beginning, unpacked and in UTF-8. Raises Faulty."""
+def filling(file: File, limit: int, encoding: str = UTF8, digest: Digest | None = None) -> Iterator[Fill]:
+    """Give what fills buffers with the file from its beginning, unpacked and in UTF-8. Raises Faulty.
+
+    `digest` takes in the bytes that it fills.
+    """
     with file.open() as opened, _decodable(encoding):
         kind = packing(file.name)
         stream: Any = _unpacking(file, opened, kind) if kind else opened
@@ -62,6 +65,8 @@ def filling(file: File, limit: int, encoding: str = UTF8) -> Iterator[Fill]:
             left -= filled
             if kind and left < 0:
                 raise beyond(limit)
+            if digest is not None:
+                digest.update(buffer[:filled])
             return filled
 
         yield fill

@@ -25,16 +25,9 @@ def plan_text(
         feed(file, digest)
         yield Fragment(file, tuple(names), start, encoding=encoding)
         return
-    with filling(file, dialect.unpack_limit) as fill:
-
-        def fill_hashed(buffer: memoryview) -> int:
-            filled = fill(buffer)
-            if digest is not None:
-                digest.update(buffer[:filled])
-            return filled
-
+    with filling(file, dialect.unpack_limit, digest=digest) as fill:
         end = 0
-        for chunk in chunks(fill_hashed, delimiter):
+        for chunk in chunks(fill, delimiter):
             begin, end = max(end, start), end + len(chunk)
             if begin < end:
                 yield Fragment(file, tuple(names), begin, end)
