@@ -1,21 +1,19 @@
 """The sources of a job, looked up without reading them: whether they are there, and whether they have changed."""
 
 import asyncio
-import concurrent.futures
 import glob
 import os
 import re
-import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import TypeAlias, TypeVar
+from collections.abc import Iterator
+from typing import TypeAlias
 
 from chainrule.data.files import Roots
 from chainrule.data.sources import look_up
 from chainrule.wire.errors import InvalidData, InvalidJob, Violation
 from chainrule.wire.spec import JobSpec
+from chainrule.wire.threads import in_thread
 
-T = TypeVar("T")
 LOOK_SECONDS = 5.0
 """A look takes no longer: a file system that does not answer, or a very large folder, is left to the job's reader."""
 MOST_ENTRIES = 20_000
@@ -82,18 +80,3 @@ def _entries(folder: str) -> Iterator[str]:
     for _, folders, files in os.walk(folder):
         yield from folders
         yield from files
-
-
-def in_thread(work: Callable[[], T]) -> asyncio.Future[T]:
-    """Do work in a thread of its own: a file system that never answers holds up no other work."""
-    future: concurrent.futures.Future[T] = concurrent.futures.Future()
-    future.set_running_or_notify_cancel()
-
-    def run() -> None:
-        try:
-            future.set_result(work())
-        except Exception as error:  # noqa: BLE001 - raised again where the result is awaited
-            future.set_exception(error)
-
-    threading.Thread(target=run, name="look", daemon=True).start()
-    return asyncio.wrap_future(future)

@@ -5,7 +5,6 @@ worker_ended, explained.
 """
 
 import asyncio
-import concurrent.futures
 import logging
 import os
 import queue
@@ -13,10 +12,10 @@ import shlex
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import psutil
 import ray
@@ -31,6 +30,7 @@ from chainrule.data.streams import packing
 from chainrule.wire.control import Control
 from chainrule.wire.errors import ChainruleError, LaunchFailed
 from chainrule.wire.spec import JobSpec
+from chainrule.wire.threads import in_thread
 from chainrule.wire.validation import parse_spec
 from chainrule.worker.actor import RayTasks, Spares
 from chainrule.worker.descendants import adopt_orphans, end_descendants
@@ -38,7 +38,6 @@ from chainrule.worker.obstacles import obstacle
 from chainrule.worker.ray_folder import RayFolder, claim_folder, places
 
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
 _Inbox: TypeAlias = "queue.SimpleQueue[dict[str, Any] | None]"
 CONNECT_SECONDS = 5.0
 LITTLE_BYTES, PACKED = 32 << 20, 10
@@ -72,7 +71,7 @@ class Launcher:
         """Read the job's data and put its shards into the object store."""
         job = self._jobs[job_id] = _JobOnRay()
         try:
-            summary, job.references = await _in_thread(lambda: _store_shards(parse_spec(spec), self._roots))
+            summary, job.references = await in_thread(lambda: _store_shards(parse_spec(spec), self._roots))
             answer: dict[str, Any] = {"event": "prepared", "data": summary.document()}
         except ChainruleError as error:
             answer = {"event": "refused", "reason": str(error)}
@@ -113,7 +112,7 @@ class Launcher:
         def look() -> str:
             return obstacle(self._ray_logs, ray.available_resources().get("CPU", 0.0), self._cpus)
 
-        self._control.send("explained", reason=await _in_thread(look))
+        self._control.send("explained", reason=await in_thread(look))
 
     def _fill(self) -> None:
         """Make workers ready for the next job, with the CPUs that no worker holds."""
@@ -139,21 +138,6 @@ def _store_shards(spec: JobSpec, roots: Roots) -> "tuple[DatasetSummary, list[ra
         return load_dataset(spec, RayTasks(cpus, here=local), roots)
     summary, shards = load_dataset(spec, roots=roots)
     return summary, [ray.put(shard) for shard in shards]
-
-
-def _in_thread(work: Callable[[], T]) -> asyncio.Future[T]:
-    """Do work in a thread of its own: in a shared pool, files that never open would hold up all others."""
-    future: concurrent.futures.Future[T] = concurrent.futures.Future()
-    future.set_running_or_notify_cancel()
-
-    def run() -> None:
-        try:
-            future.set_result(work())
-        except Exception as error:  # noqa: BLE001 - raised again where the result is awaited
-            future.set_exception(error)
-
-    threading.Thread(target=run, name="data", daemon=True).start()
-    return asyncio.wrap_future(future)
 
 
 def connect(address: str | None, num_cpus: int | None, folder: Path | None = None) -> None:
@@ -262,7 +246,7 @@ async def _serve(control: Control, inbox: _Inbox, settings: dict[str, Any], fold
     launcher = Launcher(control, settings.get("data_roots"), settings.get("warm_workers", 0), logs)
     control.send("ready", node=ray.util.get_node_ip_address(), notes=list(notes))
     tasks = {asyncio.create_task(launcher.watch_cluster())}
-    while (command := await _in_thread(inbox.get)) is not None:
+    while (command := await in_thread(inbox.get)) is not None:
         task = asyncio.create_task(getattr(launcher, command.pop("command"))(**command))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
