@@ -1,4 +1,4 @@
-"""What is allowed in a job, and is hardly meant: sentences that warn of it."""
+"""Warnings of what a job may say and probably does not mean."""
 
 from collections.abc import Iterator
 

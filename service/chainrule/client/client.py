@@ -110,7 +110,7 @@ class Client:
         return job_id
 
     def _upload_by_hash(self, file: Path, progress: Progress | None) -> Dataset:
-        """Upload a file under a name of its own, unless it is there."""
+        """Upload a file under a new name, unless the service has it."""
         upload = Upload(file, "", progress)
         upload.name = dataset_name(file, upload.sha256, {each.name: each.sha256 for each in self.datasets()})
         return self._send(upload)

@@ -17,7 +17,7 @@ class Keys:
         self._descriptor = descriptor
 
     def pressed(self, key: bytes, seconds: float) -> bool:
-        """Wait until a key is pressed, for so many seconds at most, and return whether it was."""
+        """Wait up to this number of seconds for a key, and return whether one was pressed."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             if self._descriptor is None:

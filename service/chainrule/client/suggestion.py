@@ -15,7 +15,7 @@ from chainrule.wire.errors import InvalidData
 from chainrule.wire.spec import DataSpec
 
 MOST_NAMED = 5
-"""At most so many columns are named in a comment."""
+"""The most columns that a comment names."""
 
 
 def suggest(

@@ -8,7 +8,7 @@ from chainrule.client.label_choice import Label
 
 FEW_ROWS, SOME_ROWS, MANY_ROWS = 1_000, 5_000, 200_000
 STEPS, MOST_EPOCHS, EPOCHS = 2_000, 1_000, 100
-"""The steps of a job on few rows, but so many epochs at most; and the epochs of any other job."""
+"""The steps of a job on few rows, the most epochs that they may take, and the epochs of any other job."""
 PATIENCE_STEPS, PATIENCE_EPOCHS = 1_000, 10
 VALIDATION, LEAST_HELD_OUT = 0.2, 5
 
@@ -28,7 +28,7 @@ class Training:
 
 
 def choose_training(rows: int, label: Label, inputs: Inputs, workers: int) -> Training:
-    """Return how a job with so many rows trains; each row without a label is left out."""
+    """Return how a job with this number of rows trains; rows without a label are left out."""
     rows -= label.missing
     few = rows < FEW_ROWS
     fraction = 0.1 if few else VALIDATION

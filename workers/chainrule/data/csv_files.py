@@ -22,7 +22,7 @@ from chainrule.data.values import ValueFormat, parse_dates, plain_numbers
 
 HEAD_BYTES, PARSED_BYTES = 1 << 20, 1 << 18
 FIRST_ROWS = 64
-"""Of a column with blanks, so many values are tried before all are."""
+"""The values of a column with blanks that are tried first, before all are."""
 OTHER_ENCODING = '; data.encoding = "windows-1252" may read it'
 BYTE_ORDER_MARKS = {codecs.BOM_UTF8: UTF8, codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 

@@ -20,7 +20,7 @@ from chainrule.data.words import coded
 
 PLAIN = Dialect()
 MOST_SHOWN = 10
-"""At most so many values of a column are named."""
+"""The most values of a column that are named."""
 
 
 @dataclass(frozen=True)

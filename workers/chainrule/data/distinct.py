@@ -9,7 +9,7 @@ import xxhash
 from chainrule.data.tables import is_text, typed_numbers
 
 K = 4096
-"""Up to so many different values the count is exact; beyond, its standard error is 1 / √K, 1.6 %."""
+"""The count is exact up to this number of different values; beyond, its standard error is 1 / √K, 1.6 %."""
 
 
 class Distinct:

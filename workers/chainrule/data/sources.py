@@ -82,7 +82,7 @@ def open_source(
 ) -> tuple[tuple[File, ...], Dialect, tuple[str, ...]]:
     """Return the files of a source, the dialect with all that the first of them tells, and why. Raises InvalidData.
 
-    Where the first line lacks some of the `columns`, the delimiter and the encoding are found anew, if that helps.
+    Where the first line lacks some of the `columns`, the delimiter and the encoding are guessed again, if that helps.
     """
     files = look_up(source, roots)
     first = next((file for file in files if file.size), files[0])

@@ -26,7 +26,7 @@ from chainrule.data.values import (
 )
 
 MOST_VALUES = 1000
-"""At most so many different values of a column are counted; beyond that the rarest are forgotten."""
+"""The most different values of a column that are counted; beyond, the rarest are forgotten."""
 EXACT = 1 << 24
 """Beyond this float32 does not have every whole number."""
 
